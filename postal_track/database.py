@@ -1,0 +1,184 @@
+"""One engine, one pool per process, and the transaction that all work happens in.
+
+Hot SQL runs on the connection `transaction()` yields; Piccolo's queries inside the
+block join it. Knows no table. With no DATABASE_URL the embedded server is started at
+the first connection, never at import.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import cache
+from typing import Any
+
+import asyncpg
+import msgspec
+from piccolo.engine.postgres import PostgresEngine, PostgresTransaction
+
+from postal_track import stack
+from postal_track.settings import Settings, settings
+
+# An idle connection costs the server memory, a new one costs a scan 5 ms.
+IDLE_SECONDS = 300.0
+
+
+class Connection(asyncpg.Connection):  # type: ignore[misc] # carries no types
+    """A connection that is not swept between two uses.
+
+    Sweeping costs each transaction one more way to the server and back. In return
+    nothing may outlive its transaction: SET LOCAL and pg_advisory_xact_lock only, and
+    whoever listens opens a connection of his own.
+    """
+
+    __slots__ = ()
+
+    def get_reset_query(self) -> str:
+        """Ask for nothing between two uses."""
+        return ""
+
+
+class Transaction(PostgresTransaction):
+    """A Piccolo transaction that gives its connection back whatever happens.
+
+    Piccolo's own keeps connection and context when BEGIN, COMMIT or ROLLBACK fails
+    (a lost connection, a deferred constraint): the pool runs dry, and what the task
+    does next would join a dead transaction.
+    """
+
+    __slots__ = ()
+
+    async def __aenter__(self) -> PostgresTransaction:
+        if self._parent is not None:
+            return self._parent
+        self.connection = await self.get_connection()  # type: ignore[no-untyped-call]
+        try:
+            self.transaction = self.connection.transaction()
+            await self.begin()  # type: ignore[no-untyped-call]
+        except BaseException:
+            await self._give_back()
+            raise
+        self.context = self.engine.current_transaction.set(self)
+        return self
+
+    async def __aexit__(
+        self, exception_type: object, exception: object, traceback: object
+    ) -> bool:
+        if self._parent is not None:
+            return exception is None
+        try:
+            if exception_type is not None:
+                # The connection may be what failed; its rollback is then the server's.
+                if not self._rolled_back and not self.connection.is_closed():
+                    await self.rollback()  # type: ignore[no-untyped-call]
+            elif not self._committed and not self._rolled_back:
+                await self.commit()  # type: ignore[no-untyped-call]
+        finally:
+            self.engine.current_transaction.reset(self.context)
+            await self._give_back()
+        return False
+
+    async def _give_back(self) -> None:
+        if self.engine.pool:
+            await self.engine.pool.release(self.connection)
+        else:
+            await self.connection.close()
+
+
+class Engine(PostgresEngine):
+    """Piccolo's engine on our settings, with jsonb read and written as Python values.
+
+    A `str` given for jsonb is taken to be JSON already: that is how Piccolo's columns
+    hand it over. Rows come back as dicts and lists, so Piccolo's `load_json` is not
+    needed.
+    """
+
+    def __init__(self) -> None:
+        # How often the pool was opened and not yet closed again.
+        self.users = 0
+        self.chosen: Settings | None = None
+        super().__init__(config={})
+
+    async def check_version(self) -> None:
+        """Ask nothing: an import must not open a connection."""
+
+    async def prep_database(self) -> None:
+        """Do nothing: no extension is needed."""
+
+    async def start_connection_pool(self, **options: Any) -> None:
+        """Open the pool that this process works with."""
+        chosen = self.chosen or settings()
+        limits = {
+            "min_size": 1,
+            "max_size": chosen.DB_POOL_SIZE,
+            "max_inactive_connection_lifetime": IDLE_SECONDS,
+        }
+        self.pool = await stack.reach_database(
+            asyncpg.create_pool(
+                dsn=stack.database_url(chosen),
+                connection_class=Connection,
+                init=_speak_json,
+                **(limits | options),
+            )
+        )
+
+    async def get_new_connection(self) -> Any:
+        """Open a connection outside the pool; the caller closes it."""
+        connection = await stack.reach_database(
+            asyncpg.connect(dsn=stack.database_url(self.chosen or settings()))
+        )
+        await _speak_json(connection)
+        return connection
+
+    def transaction(self, allow_nested: bool = True) -> Transaction:
+        """Begin a transaction, or join the one this task is in."""
+        return Transaction(engine=self, allow_nested=allow_nested)
+
+
+@cache
+def engine() -> Engine:
+    """Return the one engine of this process."""
+    return Engine()
+
+
+@asynccontextmanager
+async def transaction() -> AsyncIterator[Any]:
+    """Yield the asyncpg connection of the current transaction; nested, join the outer.
+
+    Commits when the outermost block ends, rolls back when it raises.
+    """
+    async with engine().transaction() as current:
+        yield current.connection
+
+
+async def open_pool(chosen: Settings | None = None) -> None:
+    """Open the pool on this event loop; opened twice, it must be closed twice.
+
+    Raises StackError with a sentence when the database cannot be reached.
+    """
+    if engine().users == 0:
+        engine().chosen = chosen
+        await engine().start_connection_pool()
+    engine().users += 1
+
+
+async def close_pool() -> None:
+    """Close the pool once the last that opened it is done."""
+    engine().users -= 1
+    if engine().users == 0:
+        await engine().close_connection_pool()
+
+
+async def _speak_json(connection: Any) -> None:
+    for name in ("json", "jsonb"):
+        await connection.set_type_codec(
+            name,
+            schema="pg_catalog",
+            encoder=_to_json,
+            decoder=msgspec.json.decode,
+            format="text",
+        )
+
+
+def _to_json(value: Any) -> str:
+    return value if isinstance(value, str) else msgspec.json.encode(value).decode()

@@ -1,0 +1,334 @@
+"""What may be set from outside, read once from the environment, loud when wrong.
+
+Every setting is one field of `Settings`, described in place. Does not know what the
+values are used for, and starts nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from functools import cache
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+from urllib.parse import urlsplit
+
+ROOT = Path(__file__).resolve().parents[1]
+
+GATEWAYS = ("console", "twilio")
+
+# A key shorter than this can be guessed, and so could be every label and session.
+SECRET_LENGTH = 32
+
+
+class SettingsError(Exception):
+    """One or more settings cannot be used; each has its own sentence."""
+
+    def __init__(self, faults: list[str]) -> None:
+        self.faults = tuple(faults)
+        super().__init__("\n".join(faults))
+
+
+class _WrongError(ValueError):
+    """One value cannot be used; says what it should have been."""
+
+
+def _text(value: str) -> str:
+    return value
+
+
+def _whole(least: int, most: int) -> Callable[[str], int]:
+    def read(value: str) -> int:
+        sentence = f"must be a whole number from {least} to {most}"
+        try:
+            number = int(value)
+        except ValueError:
+            raise _WrongError(sentence) from None
+        if not least <= number <= most:
+            raise _WrongError(sentence)
+        return number
+
+    return read
+
+
+def _address(*schemes: str) -> Callable[[str], str]:
+    def read(value: str) -> str:
+        parts = urlsplit(value)
+        # A socket on this machine has no host: unix:///run/redis.sock
+        if parts.scheme not in schemes or not (parts.netloc or parts.path):
+            starts = " or ".join(f"{scheme}://" for scheme in schemes)
+            raise _WrongError(f"must be an address that starts with {starts}")
+        return value
+
+    return read
+
+
+def _web_address(value: str) -> str:
+    if not urlsplit(value).netloc:
+        raise _WrongError("must be an address such as https://track.example.vn")
+    return _address("http", "https")(value).rstrip("/")
+
+
+def _secret(value: str) -> str:
+    if len(value) < SECRET_LENGTH:
+        raise _WrongError(f"must have at least {SECRET_LENGTH} characters")
+    return value
+
+
+def _folder(value: str) -> Path:
+    return Path(value).expanduser().resolve()
+
+
+def _gateways(value: str) -> tuple[str, ...]:
+    names = tuple(name.strip() for name in value.split(",") if name.strip())
+    if not names or not set(names) <= set(GATEWAYS) or len(set(names)) < len(names):
+        raise _WrongError(f"must name each gateway once, out of: {', '.join(GATEWAYS)}")
+    return names
+
+
+def _setting(
+    sentence: str, read: Callable[[str], Any], default: Any, shown: str | None = None
+) -> Any:
+    """Describe one field; `shown` stands for a default that is worked out."""
+    return field(
+        default=default,
+        metadata={
+            "sentence": sentence,
+            "read": read,
+            "shown": str(default) if shown is None else shown,
+        },
+    )
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All that can be set; names are those of the environment."""
+
+    HOST: str = _setting(
+        "The address the web server listens on.", _text, default="127.0.0.1"
+    )
+    PORT: int = _setting(
+        "The port the web server listens on.", _whole(1, 65535), default=8000
+    )
+    PUBLIC_URL: str = _setting(
+        "The address people and phones reach us at; it is on every label.",
+        _web_address,
+        default="",
+        shown="http://localhost:<PORT>",
+    )
+    VAR_DIR: Path = _setting(  # noqa: RUF009 - a field, and a path does not change
+        "The folder for all that is written: embedded database, Redis, secret key.",
+        _folder,
+        default=ROOT / "var",
+        shown="var",
+    )
+    DATABASE_URL: str = _setting(
+        "The PostgreSQL to use; when empty, an embedded one under VAR_DIR.",
+        _address("postgresql", "postgres"),
+        default="",
+    )
+    REDIS_URL: str = _setting(
+        "The Redis to use; when empty, a private one under VAR_DIR.",
+        _address("redis", "rediss", "unix"),
+        default="",
+    )
+    DB_POOL_SIZE: int = _setting(
+        "How many database connections each process may hold.",
+        _whole(1, 1000),
+        default=10,
+    )
+    WEB_PROCESSES: int = _setting(
+        "How many web processes `postal-track run` starts.", _whole(1, 256), default=2
+    )
+    SECRET_KEY: str = _setting(
+        "The key of labels, sessions and codes; when empty, one is made and kept.",
+        _secret,
+        default="",
+        shown="kept in <VAR_DIR>/secret_key",
+    )
+    SESSION_HOURS: int = _setting(
+        "After how many hours a login ends.", _whole(1, 24 * 31), default=12
+    )
+    TWILIO_ACCOUNT_SID: str = _setting(
+        "The account at Twilio; when empty, Twilio is not used.", _text, default=""
+    )
+    TWILIO_AUTH_TOKEN: str = _setting(
+        "The token of that account; receipts are checked with it.", _text, default=""
+    )
+    TWILIO_FROM: str = _setting(
+        "The registered sender of our texts at Twilio.", _text, default=""
+    )
+    TWILIO_MESSAGING_SERVICE_SID: str = _setting(
+        "The messaging service that picks the sender, in place of TWILIO_FROM.",
+        _text,
+        default="",
+    )
+    TWILIO_API_BASE: str = _setting(
+        "Where Twilio's interface is, when not at its usual address.",
+        _web_address,
+        default="",
+    )
+    SMS_GATEWAYS: tuple[str, ...] = _setting(
+        "The gateways a text is tried with, in this order, with commas between.",
+        _gateways,
+        default=(),
+        shown="console, or twilio when its account is set",
+    )
+    SHORT_LINK: str = _setting(
+        "What stands before the slug of a link in a text.", _text, default="bd.vn/"
+    )
+    HOTLINE: str = _setting(
+        "The number citizens call, as it stands in texts.", _text, default="19001234"
+    )
+    NOMINATIM_URL: str = _setting(
+        "The Nominatim that finds addresses; when empty, the ward's centre is used.",
+        _web_address,
+        default="",
+    )
+    MAX_SCANS_PER_LIST: int = _setting(
+        "How many scans one list may hold.", _whole(1, 10_000), default=500
+    )
+    MAX_SCAN_AGE_DAYS: int = _setting(
+        "How old a scan may be, in days, before it is flagged.",
+        _whole(1, 366),
+        default=30,
+    )
+    CLOCK_TOLERANCE_SECONDS: int = _setting(
+        "How many seconds a device's clock may be off before it is flagged.",
+        _whole(0, 24 * 3600),
+        default=120,
+    )
+    DELIVERY_ATTEMPTS: int = _setting(
+        "How often delivery is tried before an item is held at the counter.",
+        _whole(1, 99),
+        default=3,
+    )
+    HOLD_DAYS: int = _setting(
+        "How many days an item is held at the counter before it goes back.",
+        _whole(1, 365),
+        default=8,
+    )
+
+    @classmethod
+    def from_env(cls, environment: Mapping[str, str]) -> Settings:
+        """Read every setting; an empty value counts as not set.
+
+        `<NAME>_FILE` names a file that holds the value of `<NAME>`. A secret key that
+        is not set is made once and kept under VAR_DIR.
+
+        Raises SettingsError with one sentence for each thing that is wrong.
+        """
+        faults: list[str] = []
+        values: dict[str, Any] = {}
+        for name, read in _READERS.items():
+            try:
+                value = _given(name, environment)
+                if value:
+                    values[name] = read(value)
+            except _WrongError as wrong:
+                faults.append(f"{name} {wrong}.")
+        faults += _twilio_faults(values)
+        if not faults and "SECRET_KEY" not in values:
+            folder = values.get("VAR_DIR", cls.VAR_DIR)
+            try:
+                values["SECRET_KEY"] = _kept_secret(folder / "secret_key")
+            except _WrongError as wrong:
+                faults.append(str(wrong))
+        if faults:
+            raise SettingsError(faults)
+        values.setdefault(
+            "PUBLIC_URL", f"http://localhost:{values.get('PORT', cls.PORT)}"
+        )
+        values.setdefault(
+            "SMS_GATEWAYS",
+            ("twilio",) if "TWILIO_ACCOUNT_SID" in values else ("console",),
+        )
+        return cls(**values)
+
+    def __repr__(self) -> str:
+        """Name the place only: a log must never show a key or a password."""
+        return f"<Settings of {self.PUBLIC_URL}>"
+
+
+_READERS: Mapping[str, Callable[[str], Any]] = MappingProxyType(
+    {one.name: one.metadata["read"] for one in fields(Settings)}
+)
+
+# Name -> (default as a person would read it, what the setting is for).
+FIELDS: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {
+        one.name: (one.metadata["shown"], one.metadata["sentence"])
+        for one in fields(Settings)
+    }
+)
+
+
+def _given(name: str, environment: Mapping[str, str]) -> str:
+    value = environment.get(name, "").strip()
+    path = environment.get(f"{name}_FILE", "").strip()
+    if not path:
+        return value
+    if value:
+        raise _WrongError(f"is set twice: itself and by {name}_FILE; keep one")
+    try:
+        return Path(path).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as fault:
+        raise _WrongError(f"cannot be read from {path}: {fault}") from None
+
+
+def _twilio_faults(values: Mapping[str, Any]) -> list[str]:
+    faults = []
+    account = "TWILIO_ACCOUNT_SID" in values
+    token = "TWILIO_AUTH_TOKEN" in values
+    sender = "TWILIO_FROM" in values or "TWILIO_MESSAGING_SERVICE_SID" in values
+    if account and not token:
+        faults.append("TWILIO_AUTH_TOKEN is needed with TWILIO_ACCOUNT_SID.")
+    if token and not account:
+        faults.append("TWILIO_ACCOUNT_SID is needed with TWILIO_AUTH_TOKEN.")
+    if account and not sender:
+        faults.append(
+            "TWILIO_FROM or TWILIO_MESSAGING_SERVICE_SID is needed with "
+            "TWILIO_ACCOUNT_SID."
+        )
+    if not account and "twilio" in values.get("SMS_GATEWAYS", ()):
+        faults.append("TWILIO_ACCOUNT_SID is needed when SMS_GATEWAYS names twilio.")
+    return faults
+
+
+def _kept_secret(path: Path) -> str:
+    """Read the key that was made earlier, or make it; several may start at once."""
+    try:
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _make_secret(path)
+        return _secret(path.read_text(encoding="ascii").strip())
+    except (OSError, UnicodeDecodeError) as fault:
+        raise _WrongError(
+            f"SECRET_KEY is not set and none can be kept in {path}: {fault}."
+        ) from None
+    except _WrongError as wrong:
+        raise _WrongError(f"The key in {path} {wrong}.") from None
+
+
+def _make_secret(path: Path) -> None:
+    draft = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
+    draft.touch(mode=0o600)
+    try:
+        draft.write_text(secrets.token_urlsafe(48) + "\n", encoding="ascii")
+        # A link never replaces: of two that start at once, both end with one key.
+        path.hardlink_to(draft)
+    except FileExistsError:
+        return
+    finally:
+        draft.unlink()
+    sys.stderr.write(f"SECRET_KEY is not set: a new key is kept in {path}.\n")
+
+
+@cache
+def settings() -> Settings:
+    """Return the settings of this process."""
+    return Settings.from_env(os.environ)

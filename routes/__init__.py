@@ -1,0 +1,1 @@
+"""HTTP: handlers, payloads, guards, pages. Holds no rule and no query."""
