@@ -124,6 +124,18 @@ class UnknownWaybill(PostalTrackError):
 
 
 @dataclass(eq=False)
+class UnboundLabel(PostalTrackError):
+    """A label of a pool that was not yet put on an item."""
+
+    detail = "The label {waybill} is on no dossier yet: bind it to a booking at pickup."
+    detail_vi = (
+        "Nhãn {waybill} chưa gắn với hồ sơ nào: hãy gắn với yêu cầu khi thu gom."
+    )
+
+    waybill: str
+
+
+@dataclass(eq=False)
 class ForgedLabel(PostalTrackError):
     """The label's TAG is not ours: someone made it up, or it belongs elsewhere."""
 
@@ -161,6 +173,30 @@ class OtherPostsItem(ForeignCode):
     )
 
     issuer: str
+
+
+@dataclass(eq=False)
+class MarkedCode(ForeignCode):
+    """A desk scanner typed into a computer that was writing Vietnamese marks."""
+
+    detail = (
+        "The scanner typed Vietnamese marks into “{text}”: "
+        "switch the Vietnamese keyboard off and scan again."
+    )
+    detail_vi = (
+        "Bộ gõ tiếng Việt đã làm sai mã “{text}”: "
+        "hãy tắt bộ gõ tiếng Việt rồi quét lại."
+    )
+
+
+@dataclass(eq=False)
+class FontMissing(PostalTrackError):
+    """Labels need a font with Vietnamese marks, which comes with the npm packages."""
+
+    detail = "The font {path} is missing, so no label can be drawn: run `npm ci`."
+    detail_vi = "Thiếu phông chữ {path} nên không vẽ được nhãn: hãy chạy `npm ci`."
+
+    path: str
 
 
 # What people write
