@@ -1,0 +1,385 @@
+"""Items with their chains, read and written in bulk.
+
+Knows the tables and nothing of what a step means. Rows are locked before they are judged, always in
+the order of their ids; every write is one statement for all items of the call.
+"""
+
+import secrets
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from asyncpg import Connection, Record
+
+from postal_track.custody import UNBORN, Custody, Event, Kind, Party, Stage, Step, apply
+from postal_track.ledger import Entry, digest, genesis, seal_private
+
+_ITEM = """
+    i.id, i.waybill, i.dossier, i.leg, i.promised_on, i.fee, i.stage, i.sender, i.addressee, i.holder,
+    i.holder_place, i.since, i.released_to, i.released_at, i.bound_for, i.attempts, i.originals,
+    i.copies, i.seal_no, i.last_at, i.seq, i.head
+"""
+
+
+@dataclass(slots=True)
+class Chain:
+    """An item under the lock: what is known of it, and the lines to be added."""
+
+    id: int
+    waybill: str
+    dossier: int
+    leg: str
+    promised_on: date | None
+    custody: Custody
+    seq: int
+    head: bytes
+    fee: int = 0
+    story: list[tuple[datetime, int, Event]] | None = None  # only when a scan is late
+    added: list[Entry] = field(default_factory=list)
+    hashes: list[bytes] = field(default_factory=list)
+    details: list[tuple[UUID, bytes, dict[str, Any]]] = field(default_factory=list)
+
+    @classmethod
+    def born(cls, id: int, waybill: str, dossier: int, leg: str, promised_on: date | None) -> "Chain":
+        """Begin the chain of an item that has no line yet."""
+        return cls(
+            id, waybill, dossier, leg, promised_on, UNBORN, 0, genesis(waybill), story=[]
+        )
+
+    def before(self, at: datetime) -> Custody:
+        """Tell what was known at a moment; needs the story when the moment is past."""
+        now = self.custody
+        if now.last_at is None or at >= now.last_at:
+            return now
+        then = UNBORN
+        for when, _, event in self._past():
+            if when > at:
+                break
+            then = apply(then, event)
+        return then
+
+    def after(self, at: datetime) -> list[Event]:
+        """List what is known to have happened later than a moment."""
+        now = self.custody
+        if now.last_at is None or at >= now.last_at:
+            return []
+        return [event for when, _, event in self._past() if when > at]
+
+    def _past(self) -> list[tuple[datetime, int, Event]]:
+        if self.story is None:
+            raise LookupError(f"the story of {self.waybill} was not read")
+        return self.story
+
+    def add(self, event: Event, line: Mapping[str, Any], found: Sequence[Kind], private: dict[str, Any]) -> None:
+        """Append a line; the present moves only when the event is not late.
+
+        ``line`` holds the entry's remaining fields: id, device, device_seq, device_at, recorded_at,
+        reason, proof. ``private`` is what goes to the erasable detail; empty for nothing.
+        """
+        salt = secrets.token_bytes(16) if private else b""
+        entry = Entry(
+            waybill=self.waybill,
+            seq=self.seq + 1,
+            step=event.step.value,
+            by=str(event.by),
+            place=str(event.place) if event.place else None,
+            taker=str(event.taker) if event.taker else None,
+            towards=str(event.towards) if event.towards else None,
+            at=event.at,
+            originals=event.originals,
+            copies=event.copies,
+            seal_no=event.seal_no,
+            seal_broken=event.seal_broken,
+            damaged=event.damaged,
+            flags=tuple(k.value for k in found),
+            private=seal_private(salt, private) if private else None,
+            previous=self.head,
+            **line,
+        )
+        self.seq, self.head = entry.seq, digest(entry)
+        self.added.append(entry)
+        self.hashes.append(self.head)
+        if private:
+            self.details.append((entry.id, salt, private))
+        self._take_in(event)
+
+    def _take_in(self, event: Event) -> None:
+        late = self.custody.last_at is not None and event.at < self.custody.last_at
+        if self.story is not None:
+            self.story.append((event.at, self.seq, event))
+        if not late:
+            self.custody = apply(self.custody, event)
+            return
+        story = self._past()
+        story.sort(key=lambda line: line[:2])
+        self.custody = retell(event for _, _, event in story)
+
+
+def retell(events: Iterable[Event]) -> Custody:
+    """Fold events that are already in the order of the story."""
+    now = UNBORN
+    for event in events:
+        now = apply(now, event)
+    return now
+
+
+def _party(text: str | None) -> Party | None:
+    return Party.parse(text) if text else None
+
+
+def custody_of(row: Record | Mapping[str, Any]) -> Custody:
+    """Read the projection kept in an item's row."""
+    return Custody(
+        stage=Stage(row["stage"]),
+        holder=Party.parse(row["holder"]),
+        holder_place=_party(row["holder_place"]),
+        since=row["since"],
+        addressee=Party.parse(row["addressee"]),
+        sender=Party.parse(row["sender"]),
+        released_to=_party(row["released_to"]),
+        released_at=row["released_at"],
+        bound_for=_party(row["bound_for"]),
+        attempts=row["attempts"],
+        originals=row["originals"],
+        copies=row["copies"],
+        seal_no=row["seal_no"],
+        last_at=row["last_at"],
+    )
+
+
+def event_of(row: Record | Mapping[str, Any]) -> Event:
+    """Read what the rules need of a stored line."""
+    return Event(
+        step=Step(row["step"]),
+        by=Party.parse(row["by"]),
+        at=row["at"],
+        place=_party(row["place"]),
+        taker=_party(row["taker"]),
+        towards=_party(row["towards"]),
+        originals=row["originals"],
+        copies=row["copies"],
+        seal_no=row["seal_no"],
+        seal_broken=row["seal_broken"],
+        damaged=row["damaged"],
+    )
+
+
+def entry_of(row: Record | Mapping[str, Any], waybill: str) -> Entry:
+    """Read a stored line whole, as it was hashed."""
+    return Entry(
+        waybill=waybill,
+        flags=tuple(row["flags"]),
+        **{
+            name: row[name]
+            for name in Entry.__dataclass_fields__
+            if name not in ("waybill", "flags")
+        },
+    )
+
+
+async def lock(connection: Connection, waybills: Sequence[str]) -> dict[str, Chain]:
+    """Lock the items that these labels are on, in the order of their ids; by label.
+
+    Two labels of one item (its own, and one from a pool) share one chain. Unknown labels are absent.
+    """
+    rows = await connection.fetch(
+        f"""
+        SELECT l.waybill AS label, {_ITEM}
+        FROM label l JOIN item i ON i.id = l.item
+        WHERE l.waybill = ANY($1::bpchar[])
+        ORDER BY i.id FOR UPDATE OF i
+        """,  # noqa: S608 - a constant list of columns
+        waybills,
+    )
+    by_id: dict[int, Chain] = {}
+    found = {}
+    for row in rows:
+        if row["id"] not in by_id:
+            by_id[row["id"]] = _chain(row)
+        found[row["label"]] = by_id[row["id"]]
+    return found
+
+
+def _chain(row: Record) -> Chain:
+    return Chain(
+        id=row["id"],
+        waybill=row["waybill"],
+        dossier=row["dossier"],
+        leg=row["leg"],
+        promised_on=row["promised_on"],
+        custody=custody_of(row),
+        seq=row["seq"],
+        head=row["head"],
+        fee=row["fee"],
+    )
+
+
+async def read_stories(connection: Connection, chains: Iterable[Chain]) -> None:
+    """Read the whole story of items that a late scan speaks of."""
+    wanted = {chain.id: chain for chain in chains}
+    if not wanted:
+        return
+    rows = await connection.fetch(
+        "SELECT * FROM event WHERE item = ANY($1::bigint[]) ORDER BY item, at, seq",
+        list(wanted),
+    )
+    for chain in wanted.values():
+        chain.story = []
+    for row in rows:
+        story = wanted[row["item"]].story
+        if story is not None:
+            story.append((row["at"], row["seq"], event_of(row)))
+
+
+_LINES = """
+    INSERT INTO event (id, item, seq, step, by, place, taker, towards, at, device_at, recorded_at,
+        device, device_seq, originals, copies, seal_no, seal_broken, damaged, reason, proof,
+        private, previous, hash, flags)
+    SELECT id, item, seq, step, by, place, taker, towards, at, device_at, recorded_at,
+        device, device_seq, originals, copies, seal_no, seal_broken, damaged, reason, proof,
+        private, previous, hash, string_to_array(flags, ',')
+    FROM unnest($1::uuid[], $2::bigint[], $3::int[], $4::text[], $5::text[], $6::text[], $7::text[],
+        $8::text[], $9::timestamptz[], $10::timestamptz[], $11::timestamptz[], $12::text[],
+        $13::bigint[], $14::int[], $15::int[], $16::text[], $17::bool[], $18::bool[], $19::text[],
+        $20::text[], $21::bytea[], $22::bytea[], $23::bytea[], $24::text[])
+        AS l(id, item, seq, step, by, place, taker, towards, at, device_at, recorded_at, device,
+        device_seq, originals, copies, seal_no, seal_broken, damaged, reason, proof, private,
+        previous, hash, flags)
+"""
+
+_ITEMS = """
+    UPDATE item SET stage = n.stage, sender = n.sender, addressee = n.addressee, holder = n.holder,
+        holder_place = n.holder_place, since = n.since, released_to = n.released_to,
+        released_at = n.released_at, bound_for = n.bound_for, attempts = n.attempts,
+        originals = n.originals, copies = n.copies, seal_no = n.seal_no, last_at = n.last_at,
+        seq = n.seq, head = n.head
+    FROM unnest($25::bigint[], $26::text[], $27::text[], $28::text[], $29::text[], $30::text[],
+        $31::timestamptz[], $32::text[], $33::timestamptz[], $34::text[], $35::int[], $36::int[],
+        $37::int[], $38::text[], $39::timestamptz[], $40::int[], $41::bytea[])
+        AS n(id, stage, sender, addressee, holder, holder_place, since, released_to, released_at,
+        bound_for, attempts, originals, copies, seal_no, last_at, seq, head)
+    WHERE item.id = n.id
+"""
+
+_BOTH = f"WITH lines AS ({_LINES}) {_ITEMS}"
+
+
+async def write(connection: Connection, chains: Iterable[Chain]) -> None:
+    """Write the added lines and the new state of every chain, in one statement for all."""
+    touched = [chain for chain in chains if chain.added]
+    if not touched:
+        return
+    lines = [
+        _line(chain.id, entry, hash_)
+        for chain in touched
+        for entry, hash_ in zip(chain.added, chain.hashes, strict=True)
+    ]
+    states = [_state(chain) for chain in touched]
+    await connection.execute(
+        _BOTH, *map(list, zip(*lines, strict=True)), *map(list, zip(*states, strict=True))
+    )
+    details = [detail for chain in touched for detail in chain.details]
+    if details:
+        await connection.execute(
+            """
+            INSERT INTO event_detail (event, salt, content)
+            SELECT * FROM unnest($1::uuid[], $2::bytea[], $3::jsonb[])
+            """,
+            *map(list, zip(*details, strict=True)),
+        )
+    for chain in touched:
+        chain.added, chain.hashes, chain.details = [], [], []
+
+
+def _line(item: int, entry: Entry, hash_: bytes) -> tuple[Any, ...]:
+    return (
+        entry.id,
+        item,
+        entry.seq,
+        entry.step,
+        entry.by,
+        entry.place,
+        entry.taker,
+        entry.towards,
+        entry.at,
+        entry.device_at,
+        entry.recorded_at,
+        entry.device,
+        entry.device_seq,
+        entry.originals,
+        entry.copies,
+        entry.seal_no,
+        entry.seal_broken,
+        entry.damaged,
+        entry.reason,
+        entry.proof,
+        entry.private,
+        entry.previous,
+        hash_,
+        ",".join(entry.flags),
+    )
+
+
+def _text(party: Party | None) -> str | None:
+    return str(party) if party else None
+
+
+def _state(chain: Chain) -> tuple[Any, ...]:
+    now = chain.custody
+    return (
+        chain.id,
+        now.stage.value,
+        str(now.sender),
+        str(now.addressee),
+        str(now.holder),
+        _text(now.holder_place),
+        now.since,
+        _text(now.released_to),
+        now.released_at,
+        _text(now.bound_for),
+        now.attempts,
+        now.originals,
+        now.copies,
+        now.seal_no,
+        now.last_at,
+        chain.seq,
+        chain.head,
+    )
+
+
+async def bear(
+    connection: Connection,
+    waybill: str,
+    dossier: int,
+    leg: str,
+    promised_on: date | None,
+    first: Event,
+) -> Chain:
+    """Insert the row of a new item, with its label, so that its first line can be written.
+
+    The row stands for the moment between the insert and ``write`` of the same transaction only.
+    """
+    now = apply(UNBORN, first)
+    item = await connection.fetchval(
+        """
+        INSERT INTO item (waybill, dossier, leg, promised_on, created_at, stage, sender, addressee,
+            holder, since, attempts, last_at, seq, head)
+        VALUES ($1, $2, $3, $4, now(), $5, $6, $7, $8, $9, 0, $9, 0, $10) RETURNING id
+        """,
+        waybill,
+        dossier,
+        leg,
+        promised_on,
+        now.stage.value,
+        str(now.sender),
+        str(now.addressee),
+        str(now.holder),
+        first.at,
+        genesis(waybill),
+    )
+    await connection.execute(
+        "INSERT INTO label (waybill, item, bound_at) VALUES ($1, $2, now())", waybill, item
+    )
+    return Chain.born(item, waybill, dossier, leg, promised_on)

@@ -1,0 +1,615 @@
+"""Scans become lines of the ledger: one function for one or many.
+
+``record`` is the only way a scan is written. It locks the items, judges each scan by the rules of
+``custody``, writes everything in bulk and says in the same transaction what is to be told to citizens.
+It has never heard of HTTP. What physically happened is written down even when it breaks a rule; only a
+claim without standing is refused, and even that is kept.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from asyncpg import Connection
+
+from postal_track import chronicle, codes, errors, notices, outgoing
+from postal_track.chronicle import Chain
+from postal_track.custody import (
+    CITIZEN,
+    MAY,
+    NEEDS_REASON,
+    Custody,
+    Event,
+    Kind,
+    Party,
+    PartyKind,
+    Reason,
+    Stage,
+    Step,
+    announced,
+    apply,
+    flags,
+    taker,
+)
+from postal_track.database import transaction
+from postal_track.errors import (
+    BadCode,
+    BadScan,
+    CodeLocked,
+    Conflict,
+    ForgedLabel,
+    NotAllowed,
+    NotYourPlace,
+    PostalTrackError,
+    UnboundLabel,
+    UnknownWaybill,
+)
+from postal_track.labels import genuine, parse_code
+from postal_track.places import Place, distance_m
+from postal_track.settings import settings
+from postal_track.staff import Actor
+
+IN_THE_PLACE_M = 2_000
+"""How far off his counter or desk someone may scan before it is flagged, beyond the position's accuracy."""
+
+IN_THE_PROVINCE_M = 150_000
+"""The same for carriers, who are on the road: An Giang with its islands, measured from any office."""
+
+TO_BE_ENDED_WITHIN = timedelta(hours=24)
+"""How long the owner of an irregularity has to end it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where a phone says it is: degrees (WGS 84) and the radius of 68 % confidence in metres."""
+
+    lat: float
+    lon: float
+    accuracy_m: float
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """The citizen's side of a handover: a one-time code, or a signature (SVG path data)."""
+
+    kind: str
+    code: str = ""
+    signature: str = ""
+    id_kind: str = ""
+    id_last4: str = ""
+    receiver: str = "addressee"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scan:
+    """One statement about one item: who says what happened, when by his device's clock.
+
+    ``id`` is the device's own: the same id twice is the same statement. ``code`` is whatever a scanner
+    read. ``sent_at`` is the device's clock at the moment of sending, by which its skew is measured.
+    """
+
+    id: UUID
+    code: str
+    step: Step
+    at: datetime
+    actor: Actor
+    sent_at: datetime | None = None
+    place: Party | None = None
+    to: Party | None = None
+    device: str = ""
+    device_seq: int = 0
+    position: Position | None = None
+    originals: int | None = None
+    copies: int | None = None
+    seal_no: str | None = None
+    seal_broken: bool = False
+    damaged: bool = False
+    reason: Reason | None = None
+    note: str = ""
+    proof: Proof | None = None
+    dossier_code: str = ""
+    due_on: date | None = None
+    bind_to: str | None = None
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What became of one scan: written with these remarks, or refused with this error.
+
+    ``item`` is the state of the item after the whole list.
+    """
+
+    id: UUID
+    waybill: str
+    remarks: tuple[Kind, ...] = ()
+    error: PostalTrackError | None = None
+    item: "Known | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """An item as it stands, for whoever answers the scanner."""
+
+    id: int
+    waybill: str
+    dossier: int
+    leg: str
+    promised_on: date | None
+    fee: int
+    custody: Custody
+
+
+@dataclass(slots=True)
+class _Sheet:
+    """The work of one call: what was found, and what is to be written."""
+
+    now: datetime
+    chains: dict[str, Chain]
+    kept: dict[UUID, "_Kept"]
+    codes: codes.Codes
+    unbound: frozenset[str]
+    refusals: list[tuple[Any, ...]] = field(default_factory=list)
+    irregularities: list[tuple[Any, ...]] = field(default_factory=list)
+    notices: list[notices.Occasion] = field(default_factory=list)
+    registrations: list[tuple[int, str, date | None]] = field(default_factory=list)
+    bindings: dict[str, Chain] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """What an earlier call answered to the same scan id."""
+
+    code: str
+    step: str
+    remarks: tuple[Kind, ...]
+    error: PostalTrackError | None
+
+
+async def record(scans: Sequence[Scan]) -> list[Outcome]:
+    """Write scans down; answer each, in the same order. Safe to repeat: an id is written once.
+
+    One transaction. An error in one scan refuses that scan only; a failure of the database raises and
+    nothing is written.
+    """
+    if not scans:
+        return []
+    claims = [_Claim.of(scan) for scan in scans]
+    async with transaction() as connection:
+        sheet = await _prepare(connection, claims)
+        outcomes = {}
+        # A list is read in the order of its own clock, whatever order a phone sent it in.
+        for claim in sorted(claims, key=lambda c: (c.happened_at(sheet.now)[0], c.scan.device_seq)):
+            if claim.scan.id not in outcomes:
+                outcomes[claim.scan.id] = _judge(sheet, claim)
+        told = await _write(connection, sheet)
+    await outgoing.poke(told)
+    return [_answer(sheet, claim, outcomes[claim.scan.id]) for claim in claims]
+
+
+@dataclass(frozen=True, slots=True)
+class _Claim:
+    """A scan with its code read; or with the reason why it has no standing."""
+
+    scan: Scan
+    waybill: str
+    error: PostalTrackError | None
+    forged: bool = False
+
+    @classmethod
+    def of(cls, scan: Scan) -> "_Claim":
+        try:
+            code = parse_code(scan.code)
+        except PostalTrackError as error:
+            return cls(scan, "", error)
+        if code.tag is not None and not genuine(code):
+            return cls(scan, code.waybill, ForgedLabel(waybill=code.waybill), forged=True)
+        return cls(scan, code.waybill, _standing(scan))
+
+    def happened_at(self, now: datetime) -> tuple[datetime, bool]:
+        """Correct the device's time by its measured skew; say whether its clock is to be doubted."""
+        scan, limits = self.scan, settings()
+        tolerance = timedelta(seconds=limits.CLOCK_TOLERANCE_SECONDS)
+        skew = now - scan.sent_at if scan.sent_at else timedelta(0)
+        doubtful = abs(skew) > tolerance
+        at = scan.at + skew if doubtful else scan.at
+        if at > now + tolerance or at < now - timedelta(days=limits.MAX_SCAN_AGE_DAYS):
+            return now, True  # no clock to go by: the server's is the best there is
+        return min(at, now), doubtful
+
+
+def _standing(scan: Scan) -> PostalTrackError | None:
+    """Say why this person may not say this at all; ``None`` when he may."""
+    actor = scan.actor
+    if scan.step in (Step.BOOKED, Step.READY):
+        return BadScan(why="an item is not born by a scan", why_vi="bưu gửi không được tạo bằng cách quét")
+    if actor.role not in MAY[scan.step]:
+        return NotAllowed()
+    if _place(scan) is None or _place(scan) not in actor.places:
+        return NotYourPlace()
+    return _complete(scan)
+
+
+def _complete(scan: Scan) -> PostalTrackError | None:
+    if scan.step in NEEDS_REASON and scan.reason is None:
+        return BadScan(why="a reason is needed", why_vi="cần ghi rõ lý do")
+    if scan.reason is Reason.OTHER and not scan.note.strip():
+        return BadScan(why="'other' needs a note", why_vi="lý do khác cần ghi chú")
+    if scan.step is Step.RELEASED and scan.to is None:
+        return BadScan(why="say to whom it is released", why_vi="cần ghi giao cho ai")
+    if scan.step is Step.REGISTERED and not scan.dossier_code.strip():
+        return BadScan(why="the dossier code is missing", why_vi="thiếu mã hồ sơ")
+    if scan.step is Step.DELIVERED and not _proves(scan.proof):
+        return BadScan(
+            why="a delivery needs the recipient's code, or a signature with the kind of ID and its last four digits",
+            why_vi="phát bưu gửi cần mã nhận, hoặc chữ ký cùng loại giấy tờ và 4 số cuối",
+        )
+    return None
+
+
+def _proves(proof: Proof | None) -> bool:
+    if proof is None:
+        return False
+    if proof.kind == "code":
+        return bool(proof.code)
+    return bool(proof.signature and proof.id_kind and len(proof.id_last4) == 4)
+
+
+def _place(scan: Scan) -> Party | None:
+    return scan.place or scan.actor.place
+
+
+async def _prepare(connection: Connection, claims: Sequence[_Claim]) -> _Sheet:
+    """Lock the items, then look: what was answered before, which codes are in force, whose story is needed."""
+    waybills = {c.waybill for c in claims if c.waybill}
+    waybills |= {c.scan.bind_to for c in claims if c.scan.bind_to}
+    chains = await chronicle.lock(connection, sorted(waybills))
+    now = datetime.now(UTC)
+    kept = await _kept(connection, [c.scan.id for c in claims])
+    missing = waybills - chains.keys()
+    unbound = await _unbound(connection, missing) if missing else frozenset()
+    proofs = {
+        chains[c.waybill].id
+        for c in claims
+        if c.scan.proof and c.scan.proof.kind == "code" and c.waybill in chains
+    }
+    in_force = await codes.in_force(connection, proofs)
+    late = [
+        chain
+        for c in claims
+        if (chain := chains.get(c.waybill)) and c.happened_at(now)[0] < _last(chain, now)
+    ]
+    await chronicle.read_stories(connection, late)
+    return _Sheet(now, chains, kept, in_force, unbound)
+
+
+def _last(chain: Chain, now: datetime) -> datetime:
+    return chain.custody.last_at or now
+
+
+async def _kept(connection: Connection, ids: Sequence[UUID]) -> dict[UUID, _Kept]:
+    rows = await connection.fetch(
+        """
+        SELECT e.id, l.waybill, e.step, e.flags, NULL AS error, NULL AS fields
+        FROM event e JOIN item l ON l.id = e.item WHERE e.id = ANY($1::uuid[])
+        UNION ALL
+        SELECT id, code, step, '{}', error, fields FROM refused_scan WHERE id = ANY($1::uuid[])
+        """,
+        ids,
+    )
+    return {
+        row["id"]: _Kept(
+            code=row["waybill"],
+            step=row["step"],
+            remarks=tuple(Kind(flag) for flag in row["flags"]),
+            error=_recall(row["error"], row["fields"]) if row["error"] else None,
+        )
+        for row in rows
+    }
+
+
+def _recall(name: str, facts: dict[str, Any]) -> PostalTrackError:
+    """Make an error again as it was answered the first time."""
+    kind: type[PostalTrackError] = getattr(errors, name)
+    return kind(**facts)
+
+
+async def _unbound(connection: Connection, waybills: Iterable[str]) -> frozenset[str]:
+    rows = await connection.fetch(
+        "SELECT waybill FROM label WHERE waybill = ANY($1::bpchar[]) AND item IS NULL",
+        sorted(waybills),
+    )
+    return frozenset(row["waybill"] for row in rows)
+
+
+def _judge(sheet: _Sheet, claim: _Claim) -> Outcome:
+    """Answer one scan; whatever is to be written is put on the sheet."""
+    scan = claim.scan
+    if known := sheet.kept.get(scan.id):
+        return _repeat(sheet, claim, known)
+    chain = sheet.chains.get(claim.waybill) or _bind(sheet, claim)
+    if claim.error is not None:
+        if claim.forged and chain is not None:
+            _open(sheet, chain, None, Kind.FORGED_LABEL, scan.actor.place, "")
+        return _refuse(sheet, claim, claim.error)
+    if chain is None:
+        return _refuse(sheet, claim, _unknown(sheet, claim))
+    return _tell(sheet, claim, chain)
+
+
+def _repeat(sheet: _Sheet, claim: _Claim, known: _Kept) -> Outcome:
+    scan = claim.scan
+    chain = sheet.chains.get(claim.waybill)
+    same_item = known.code == scan.code or (chain is not None and known.code == chain.waybill)
+    if not same_item or known.step != scan.step.value:
+        return Outcome(scan.id, claim.waybill, error=Conflict(
+            why="another scan has the same id", why_vi="một lượt quét khác đã dùng mã số này"
+        ))
+    return Outcome(scan.id, claim.waybill, known.remarks, known.error)
+
+
+def _bind(sheet: _Sheet, claim: _Claim) -> Chain | None:
+    """Put a label from a pool on the item that was booked, at its pickup."""
+    booked = sheet.chains.get(claim.scan.bind_to or "")
+    if claim.waybill not in sheet.unbound or booked is None or claim.error is not None:
+        return None
+    sheet.chains[claim.waybill] = sheet.bindings[claim.waybill] = booked
+    return booked
+
+
+def _unknown(sheet: _Sheet, claim: _Claim) -> PostalTrackError:
+    if claim.waybill in sheet.unbound:
+        return UnboundLabel(waybill=claim.waybill)
+    return UnknownWaybill(waybill=claim.waybill)
+
+
+def _tell(sheet: _Sheet, claim: _Claim, chain: Chain) -> Outcome:
+    """Write one scan of a known item down, unless its proof is false or it speaks for another's place."""
+    scan = claim.scan
+    at, doubtful = claim.happened_at(sheet.now)
+    late = chain.custody.last_at is not None and at < chain.custody.last_at
+    now = chain.before(at)
+    event = _event(scan, at)
+    if error := _no_right_here(now, event, scan):
+        return _refuse(sheet, claim, error)
+    proof, error = _check_proof(sheet, chain, now, scan, at)
+    if error is not None:
+        return _refuse(sheet, claim, error)
+    found = flags(now, event)
+    found += _about_proof(now, event, proof)
+    found += [Kind.CLOCK_SKEW] * doubtful + [Kind.WRONG_PLACE] * _elsewhere(scan)
+    if late and Kind.OUT_OF_ORDER not in found and _breaks_the_story(chain, now, event):
+        found.append(Kind.OUT_OF_ORDER)
+    chain.add(event, _line(sheet, scan, proof), found, _private(scan))
+    for kind in found:
+        _open(sheet, chain, scan.id, kind, _owner(kind, now, event), "")
+    if scan.step is Step.REGISTERED:
+        sheet.registrations.append((chain.dossier, scan.dossier_code.strip(), scan.due_on))
+    if not late:
+        authorised = scan.proof is not None and scan.proof.receiver == "authorised"
+        sheet.notices.append(
+            notices.Occasion(
+                chain.id, scan.id, event, now, chain.custody, scan.reason, authorised=authorised
+            )
+        )
+    return Outcome(scan.id, chain.waybill, tuple(found))
+
+
+def _event(scan: Scan, at: datetime) -> Event:
+    place = _place(scan)
+    return Event(
+        step=scan.step,
+        by=scan.actor.party,
+        at=at,
+        place=place,
+        taker=taker(scan.step, scan.actor.party, place, scan.actor.role),
+        towards=scan.to,
+        originals=scan.originals,
+        copies=scan.copies,
+        seal_no=scan.seal_no or None,
+        seal_broken=scan.seal_broken,
+        damaged=scan.damaged,
+    )
+
+
+def _no_right_here(now: Custody, event: Event, scan: Scan) -> PostalTrackError | None:
+    """Refuse what only the holder may say, and what only the other side may confirm."""
+    if event.step in (Step.RELEASED, Step.RECALLED) and now.holder not in (event.by, event.place):
+        return NotAllowed()
+    if event.step is Step.DELIVERED and now.addressee != CITIZEN:
+        return NotAllowed()
+    if event.step is Step.REGISTERED and now.addressee not in scan.actor.places:
+        return NotYourPlace()
+    return None
+
+
+def _check_proof(
+    sheet: _Sheet, chain: Chain, now: Custody, scan: Scan, at: datetime
+) -> tuple[str | None, PostalTrackError | None]:
+    """Hold a one-time code against the one in force; the kind of proof that stands, or why it fails."""
+    if scan.proof is None:
+        return None, None
+    if scan.proof.kind != "code":
+        return "signature", None
+    purpose = codes.PURPOSE.get(scan.step)
+    if purpose is None or (scan.step is Step.ACCEPTED and now.holder != CITIZEN):
+        return None, None  # nobody asked for it
+    tried = sheet.codes.try_out(chain.id, purpose, scan.proof.code, at)
+    if tried.locked_now:
+        _open(sheet, chain, None, Kind.FAILED_PROOF, scan.actor.place, purpose)
+        occasion = notices.Occasion(
+            chain.id, scan.id, _event(scan, at), now, chain.custody, code_locked=True
+        )
+        sheet.notices.append(occasion)
+    if tried.right:
+        return "code", None
+    if tried.left == 0:
+        return None, CodeLocked()
+    return None, BadCode(left=tried.left)
+
+
+def _about_proof(now: Custody, event: Event, proof: str | None) -> list[Kind]:
+    """Flag taking a citizen's papers without his word: it happened, but someone must answer for it."""
+    collected = event.step is Step.ACCEPTED and now.holder == CITIZEN and now.stage is not Stage.UNBORN
+    return [Kind.FAILED_PROOF] if collected and proof is None else []
+
+
+def _elsewhere(scan: Scan) -> bool:
+    """Whether a clerk's or officer's scan came from far off the place he acts for."""
+    home = scan.actor.location
+    if scan.position is None or home is None:
+        return False
+    here = Place(scan.position.lat, scan.position.lon)
+    beyond = distance_m(here, home) - scan.position.accuracy_m
+    return beyond > (IN_THE_PLACE_M if scan.actor.settled else IN_THE_PROVINCE_M)
+
+
+def _breaks_the_story(chain: Chain, then: Custody, event: Event) -> bool:
+    """Whether a later handover that was in order becomes a surprise once this one is in its place."""
+    without, within = then, apply(then, event)
+    for later in chain.after(event.at):
+        if announced(without, later) and not announced(within, later):
+            return True
+        without, within = apply(without, later), apply(within, later)
+    return False
+
+
+def _line(sheet: _Sheet, scan: Scan, proof: str | None) -> dict[str, Any]:
+    return {
+        "id": scan.id,
+        "device_at": scan.at.astimezone(UTC),
+        "recorded_at": sheet.now,
+        "device": scan.device,
+        "device_seq": scan.device_seq,
+        "reason": scan.reason.value if scan.reason else None,
+        "proof": proof,
+    }
+
+
+def _private(scan: Scan) -> dict[str, Any]:
+    """Gather what must be erasable: where a phone was, a signature, a document's end, free words."""
+    content: dict[str, Any] = {}
+    if scan.position is not None:
+        p = scan.position
+        content["position"] = f"{p.lat:.6f},{p.lon:.6f},{p.accuracy_m:.0f}"
+    if scan.note.strip():
+        content["note"] = scan.note.strip()
+    if scan.proof is not None and scan.proof.kind == "signature":
+        content["signature"] = scan.proof.signature
+    if scan.proof is not None and scan.proof.id_kind:
+        content["id_kind"] = scan.proof.id_kind
+        content["id_last4"] = scan.proof.id_last4
+    if scan.proof is not None and scan.step is Step.DELIVERED:
+        content["receiver"] = scan.proof.receiver
+    return content
+
+
+def _owner(kind: Kind, now: Custody, event: Event) -> Party | None:
+    """Name who must put it right: the giver when he is asked for, else the place that found it."""
+    asked = kind in (Kind.UNANNOUNCED, Kind.COUNT_MISMATCH, Kind.SEAL_BROKEN, Kind.DAMAGED)
+    if asked and now.holder.kind in (PartyKind.STAFF, PartyKind.OFFICE, PartyKind.AGENCY):
+        return now.holder
+    return event.place
+
+
+def _open(sheet: _Sheet, chain: Chain, event: UUID | None, kind: Kind, owner: Party | None, detail: str) -> None:
+    due = sheet.now + TO_BE_ENDED_WITHIN
+    sheet.irregularities.append(
+        (chain.id, event, kind.value, str(owner or chain.custody.holder), due, sheet.now, detail)
+    )
+
+
+def _refuse(sheet: _Sheet, claim: _Claim, error: PostalTrackError) -> Outcome:
+    scan = claim.scan
+    sheet.refusals.append(
+        (
+            scan.id,
+            scan.actor.staff,
+            (claim.waybill or scan.code)[:200],
+            scan.step.value,
+            sheet.now,
+            type(error).__name__,
+            asdict(error),
+            _without_secrets(scan),
+        )
+    )
+    return Outcome(scan.id, claim.waybill, error=error)
+
+
+def _without_secrets(scan: Scan) -> dict[str, Any]:
+    """Keep a refused scan as it came, less the citizen's code and signature, and less the sender's login."""
+    proof = replace(scan.proof, code="", signature="") if scan.proof else None
+    words: dict[str, Any] = msgspec.to_builtins(replace(scan, proof=proof), str_keys=True)
+    del words["actor"]
+    return words
+
+
+async def _write(connection: Connection, sheet: _Sheet) -> list[int]:
+    """Write the whole sheet; the ids of the messages that are due now."""
+    await chronicle.write(connection, {c.id: c for c in sheet.chains.values()}.values())
+    if sheet.bindings:
+        await connection.execute(
+            """
+            UPDATE label SET item = n.item, bound_at = $3
+            FROM unnest($1::text[], $2::bigint[]) AS n(waybill, item) WHERE label.waybill = n.waybill
+            """,
+            list(sheet.bindings),
+            [chain.id for chain in sheet.bindings.values()],
+            sheet.now,
+        )
+    if sheet.registrations:
+        await _register(connection, sheet)
+    await codes.keep(connection, sheet.codes)
+    await _insert(connection, _IRREGULARITIES, sheet.irregularities)
+    await _insert(connection, _REFUSALS, sheet.refusals)
+    final = {chain.id: chain.custody for chain in sheet.chains.values()}
+    return await outgoing.put(connection, sheet.notices, final, sheet.now)
+
+
+_IRREGULARITIES = """
+    INSERT INTO irregularity (item, event, kind, owner, due_at, opened_at, detail, ending)
+    SELECT *, '' FROM unnest($1::bigint[], $2::uuid[], $3::text[], $4::text[], $5::timestamptz[],
+        $6::timestamptz[], $7::text[])
+"""
+
+_REFUSALS = """
+    INSERT INTO refused_scan (id, staff, code, step, at, error, fields, scan)
+    SELECT * FROM unnest($1::uuid[], $2::int[], $3::text[], $4::text[], $5::timestamptz[],
+        $6::text[], $7::jsonb[], $8::jsonb[])
+    ON CONFLICT (id) DO NOTHING
+"""
+
+
+async def _insert(connection: Connection, statement: str, rows: list[tuple[Any, ...]]) -> None:
+    if rows:
+        await connection.execute(statement, *map(list, zip(*rows, strict=True)))
+
+
+async def _register(connection: Connection, sheet: _Sheet) -> None:
+    """Give dossiers the agency's own code and due date. A code that another dossier has stays with that one."""
+    for dossier, code, due_on in sheet.registrations:
+        await connection.execute(
+            """
+            INSERT INTO dossier_code (dossier, source, code, given_at)
+            SELECT $1, 'agency:' || d.agency, $2, $3 FROM dossier d WHERE d.id = $1
+            ON CONFLICT (source, code) DO NOTHING
+            """,
+            dossier,
+            code,
+            sheet.now,
+        )
+        await connection.execute(
+            "UPDATE dossier SET due_on = coalesce($2, due_on) WHERE id = $1", dossier, due_on
+        )
+
+
+def _answer(sheet: _Sheet, claim: _Claim, outcome: Outcome) -> Outcome:
+    chain = sheet.chains.get(claim.waybill)
+    if chain is None or claim.forged:
+        return outcome
+    item = Known(
+        chain.id, chain.waybill, chain.dossier, chain.leg, chain.promised_on, chain.fee, chain.custody
+    )
+    return replace(outcome, item=item)

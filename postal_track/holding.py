@@ -1,0 +1,185 @@
+"""What a scanner is told about an item: what it is, who has it, what he may do now.
+
+Reads only. The rules are ``custody``'s; the words are the routes'.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from asyncpg import Record
+
+from postal_track.chronicle import custody_of
+from postal_track.custody import Custody, Leg, Party, PartyKind, Stage, Step, propose
+from postal_track.database import transaction
+from postal_track.directory import Named, names
+from postal_track.errors import ForgedLabel, UnboundLabel, UnknownWaybill
+from postal_track.handoffs import Known
+from postal_track.labels import genuine, parse_code
+from postal_track.staff import Actor
+
+MOST_LISTED = 500
+
+_ITEM = """
+    i.id, i.waybill, i.dossier, i.leg, i.promised_on, i.fee, i.stage, i.sender, i.addressee, i.holder,
+    i.holder_place, i.since, i.released_to, i.released_at, i.bound_for, i.attempts, i.originals,
+    i.copies, i.seal_no, i.last_at
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """An item as one person sees it: with the names of all parties, and the steps open to him."""
+
+    waybill: str
+    leg: Leg
+    promised_on: date | None
+    fee: int
+    custody: Custody
+    names: dict[Party, Named]
+    proposals: list[Step]
+    mine: bool
+
+
+async def understand(text: str, actor: Actor) -> Sight:
+    """Read what a scanner gave and say what item that is.
+
+    Raises the errors of ``labels.parse_code``, ``ForgedLabel``, ``UnboundLabel`` or ``UnknownWaybill``.
+    """
+    code = parse_code(text)
+    if code.tag is not None and not genuine(code):
+        raise ForgedLabel(code.waybill)
+    async with transaction() as connection:
+        row = await connection.fetchrow(
+            f"SELECT {_ITEM} FROM label l JOIN item i ON i.id = l.item WHERE l.waybill = $1",  # noqa: S608
+            code.waybill,
+        )
+        pooled = row is None and await connection.fetchval(
+            "SELECT true FROM label WHERE waybill = $1", code.waybill
+        )
+    if pooled:
+        raise UnboundLabel(code.waybill)
+    if row is None:
+        raise UnknownWaybill(code.waybill)
+    return (await _sights([row], actor))[0]
+
+
+async def held(actor: Actor) -> tuple[list[Sight], list[Sight]]:
+    """List what a person or his counter holds, and what is promised to them; the oldest first."""
+    mine = [str(actor.party)]
+    if actor.settled or actor.role == "supervisor":
+        mine += [str(place) for place in actor.places]
+    waiting = [str(actor.party), *(str(place) for place in actor.places)]
+    async with transaction() as connection:
+        holding = await connection.fetch(
+            f"""
+            SELECT {_ITEM} FROM item i WHERE holder = ANY($1::text[]) AND stage NOT IN ('received', 'delivered')
+            ORDER BY since LIMIT {MOST_LISTED}
+            """,  # noqa: S608 - constants
+            mine,
+        )
+        promised = await connection.fetch(
+            f"""
+            SELECT {_ITEM} FROM item i WHERE (released_to = ANY($1::text[])
+                OR (stage = 'booked' AND bound_for = ANY($1::text[])))
+                AND NOT holder = ANY($2::text[]) AND stage NOT IN ('received', 'delivered')
+            ORDER BY coalesce(released_at, since) LIMIT {MOST_LISTED}
+            """,  # noqa: S608 - constants
+            waiting,
+            mine,
+        )
+    return await _sights(holding, actor), await _sights(promised, actor)
+
+
+async def receivers(actor: Actor) -> list[tuple[Party, Named]]:
+    """List whom a person may release an item to: colleagues of his place, offices, agencies."""
+    async with transaction() as connection:
+        rows = await connection.fetch(
+            """
+            SELECT 'staff:' || id AS party FROM staff WHERE active AND role IN ('carrier', 'clerk')
+                AND office IS NOT DISTINCT FROM $1 AND id <> $2
+            UNION ALL SELECT 'office:' || id FROM office
+            UNION ALL SELECT 'agency:' || id FROM agency
+            """,
+            actor.office,
+            actor.staff,
+        )
+    parties = [Party.parse(row["party"]) for row in rows]
+    known = await names(set(parties))
+    return [(party, known[party]) for party in parties]
+
+
+async def sights(items: Sequence[Known | None], actors: Sequence[Actor]) -> list[Sight | None]:
+    """Turn outcomes of ``record`` into what each scanner sees."""
+    known = await names({p for item in items if item for p in _parties(item.custody)})
+    return [
+        _sight(item.waybill, item.leg, item.promised_on, item.fee, item.custody, known, actor)
+        if item
+        else None
+        for item, actor in zip(items, actors, strict=True)
+    ]
+
+
+async def _sights(rows: Iterable[Record], actor: Actor) -> list[Sight]:
+    read = [(row, custody_of(row)) for row in rows]
+    known = await names({party for _, custody in read for party in _parties(custody)})
+    return [
+        _sight(row["waybill"], row["leg"], row["promised_on"], row["fee"], custody, known, actor)
+        for row, custody in read
+    ]
+
+
+def _parties(now: Custody) -> set[Party]:
+    all_ = {now.holder, now.addressee, now.sender, now.released_to, now.bound_for}
+    return {party for party in all_ if party is not None}
+
+
+def _sight(
+    waybill: str,
+    leg: str,
+    promised_on: date | None,
+    fee: int,
+    now: Custody,
+    known: dict[Party, Named],
+    actor: Actor,
+) -> Sight:
+    places = actor.places if actor.settled or actor.role == "supervisor" else frozenset[Party]()
+    return Sight(
+        waybill=waybill,
+        leg=Leg(leg),
+        promised_on=promised_on,
+        fee=fee,
+        custody=now,
+        names=known,
+        proposals=propose(now, actor.role, actor.party, actor.places),
+        mine=now.holder == actor.party or now.holder in places,
+    )
+
+
+def agency_of(sight: Sight) -> Party | None:
+    """Name the agency at the other end of a leg."""
+    for party in (sight.custody.addressee, sight.custody.sender):
+        if party.kind is PartyKind.AGENCY:
+            return party
+    return None
+
+
+NEEDS: dict[Step, tuple[str, ...]] = {
+    Step.ACCEPTED: ("counts", "seal", "proof"),
+    Step.RECEIVED: ("counts", "seal"),
+    Step.DELIVERED: ("proof",),
+    Step.ATTEMPTED: ("reason",),
+    Step.PICKUP_FAILED: ("reason",),
+    Step.RELEASED: ("to",),
+    Step.REGISTERED: ("code_and_due",),
+}
+"""What a step asks of the one who reports it, so that a page can ask for it."""
+
+
+def needs(step: Step, now: Custody) -> tuple[str, ...]:
+    """Say what a step asks for here: an agency proves nothing by a code, it released under its login."""
+    asked = NEEDS.get(step, ())
+    if step is Step.ACCEPTED and now.stage is not Stage.BOOKED:
+        return tuple(need for need in asked if need != "proof")
+    return asked

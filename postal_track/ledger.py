@@ -1,0 +1,127 @@
+"""The ledger's lines and how they are chained.
+
+Pure: what is hashed, byte by byte, so that anyone can check it. Where the lines are kept is
+``chronicle``'s affair; what they mean is ``custody``'s.
+
+The canonical form of a line is UTF-8 JSON with the keys of ``canonical`` in alphabetical order, no
+white space, no escapes but JSON's own, absent values as ``null``; times in UTC with six decimals as
+``2026-03-01T07:05:09.000123Z``; bytes as lower-case hexadecimal; no floating-point number anywhere.
+``hash`` is SHA-256 over those bytes; ``previous`` is the hash of the line before, or for the first
+line SHA-256 over the waybill's thirteen ASCII characters.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of an item's ledger; the fields are those of ``tables.Event``."""
+
+    id: UUID
+    waybill: str
+    seq: int
+    step: str
+    by: str
+    place: str | None
+    taker: str | None
+    towards: str | None
+    at: datetime
+    device_at: datetime
+    recorded_at: datetime
+    device: str
+    device_seq: int
+    originals: int | None
+    copies: int | None
+    seal_no: str | None
+    seal_broken: bool
+    damaged: bool
+    reason: str | None
+    proof: str | None
+    flags: tuple[str, ...]
+    private: bytes | None
+    previous: bytes
+
+
+def stamp(moment: datetime) -> str:
+    """Write a time as the ledger hashes it: UTC, microseconds, always six decimals."""
+    utc = moment.astimezone(UTC).replace(tzinfo=None)
+    return utc.isoformat(timespec="microseconds") + "Z"
+
+
+def canonical(entry: Entry) -> bytes:
+    """Give the bytes that are hashed; see the head of this module."""
+    line = {
+        "at": stamp(entry.at),
+        "by": entry.by,
+        "copies": entry.copies,
+        "damaged": entry.damaged,
+        "device": entry.device,
+        "device_at": stamp(entry.device_at),
+        "device_seq": entry.device_seq,
+        "flags": list(entry.flags),
+        "id": str(entry.id),
+        "originals": entry.originals,
+        "place": entry.place,
+        "previous": entry.previous.hex(),
+        "private": entry.private.hex() if entry.private else None,
+        "proof": entry.proof,
+        "reason": entry.reason,
+        "recorded_at": stamp(entry.recorded_at),
+        "seal_broken": entry.seal_broken,
+        "seal_no": entry.seal_no,
+        "seq": entry.seq,
+        "step": entry.step,
+        "taker": entry.taker,
+        "towards": entry.towards,
+        "v": VERSION,
+        "waybill": entry.waybill,
+    }
+    return json.dumps(line, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def digest(entry: Entry) -> bytes:
+    """Hash one line: 32 bytes."""
+    return hashlib.sha256(canonical(entry)).digest()
+
+
+def genesis(waybill: str) -> bytes:
+    """Give what the first line of an item points back to."""
+    return hashlib.sha256(waybill.encode("ascii")).digest()
+
+
+def seal_private(salt: bytes, content: Mapping[str, Any]) -> bytes:
+    """Digest what is personal: SHA-256 over the salt and the content as sorted JSON.
+
+    The salt (16 random bytes) lives and is erased with the content, so that nobody can guess it back.
+    """
+    words = json.dumps(
+        content, ensure_ascii=False, separators=(",", ":"), sort_keys=True
+    )
+    return hashlib.sha256(salt + words.encode()).digest()
+
+
+def first_break(
+    waybill: str, lines: Iterable[tuple[Entry, bytes]]
+) -> tuple[int, str] | None:
+    """Walk one chain in order of ``seq``; name the first line that does not hold, and why.
+
+    ``lines`` are the entries with the hash that was stored for each. ``None`` means all hold.
+    """
+    previous = genesis(waybill)
+    for expected, (entry, kept) in enumerate(lines, start=1):
+        if entry.seq != expected:
+            return expected, f"line {expected} is missing; line {entry.seq} follows"
+        if entry.previous != previous:
+            return expected, "does not point to the line before it"
+        if digest(entry) != kept:
+            return expected, "was changed after it was written"
+        previous = kept
+    return None

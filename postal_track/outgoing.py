@@ -1,0 +1,165 @@
+"""Texts to citizens, put into the outbox in the transaction of what they tell of.
+
+Joins ``notices`` (what is due), ``wording`` (how it is said) and ``sms.outbox`` (which keeps it until it
+is sent). Looks up addressees for the items that need it only, all at once.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from asyncpg import Connection, Record
+
+from postal_track import codes, promises
+from postal_track.custody import Custody, Reason
+from postal_track.notices import Occasion, due, still_true
+from postal_track.settings import settings
+from postal_track.wording import compose
+from postal_track.worker import poke as poke_worker
+from sms.outbox import Text
+from sms.outbox import put as put_texts
+
+LOCAL = ZoneInfo("Asia/Ho_Chi_Minh")
+
+CODE_STANDS_FOR = timedelta(hours=36)
+"""How long a delivery code is good: a phone that was offline all day must still be able to send it."""
+
+CALLED_WITHIN = timedelta(hours=24)
+"""When a citizen is called about an incident, at the latest."""
+
+
+REASONS = {
+    Reason.WRONG_ADDRESS: ("sai dia chi", "wrong address"),
+    Reason.UNKNOWN: ("khong co nguoi nay", "addressee unknown"),
+    Reason.ABSENT: ("vang nha", "nobody in"),
+    Reason.REFUSED: ("tu choi nhan", "refused"),
+    Reason.LATER: ("hen ngay khac", "asked for later"),
+    Reason.CANNOT_PAY: ("chua du tien", "not paid"),
+    Reason.ID_MISSING: ("thieu can cuoc", "ID missing"),
+    Reason.NOT_AUTHORISED: ("chua uy quyen", "not authorised"),
+    Reason.OFFICE_CLOSED: ("noi nhan dong cua", "closed"),
+    Reason.WEATHER: ("thoi tiet", "weather"),
+    Reason.OTHER: ("ly do khac", "another reason"),
+}
+"""Why a delivery failed, as a text message says it: without marks, at most 21 characters."""
+
+
+async def put(
+    connection: Connection, occasions: Sequence[Occasion], final: Mapping[int, Custody], now: datetime
+) -> list[int]:
+    """Put every text that is due and still true into the outbox; the ids of the rows written."""
+    told = [
+        (name, occasion)
+        for occasion in occasions
+        if (name := due(occasion)) and still_true(name, final[occasion.item])
+    ]
+    if not told:
+        return []
+    items = {occasion.item for _, occasion in told}
+    about = await _look_up(connection, items)
+    out = {occasion.item for name, occasion in told if name == "S07_out"}
+    digits = await codes.make(connection, out, "delivery", now, now + CODE_STANDS_FOR) if out else {}
+    texts = [
+        _text(name, occasion, about[occasion.item], digits.get(occasion.item, ""), now)
+        for name, occasion in told
+        if about[occasion.item]["phone"]
+    ]
+    return await put_texts(connection, texts)
+
+
+async def poke(ids: Sequence[int]) -> None:
+    """Wake the worker after the commit; a lost poke is found by its sweep."""
+    if ids:
+        await poke_worker(ids)
+
+
+async def _look_up(connection: Connection, items: Iterable[int]) -> dict[int, Record]:
+    rows = await connection.fetch(
+        """
+        SELECT i.id, i.waybill, i.leg, i.promised_on, i.fee, i.originals, i.copies,
+            d.id AS dossier, d.slug, d.language, d.due_on, a.short_name AS agency,
+            CASE WHEN i.leg = 'result' THEN coalesce(r.phone, o.phone)
+                 ELSE coalesce(f.phone, o.phone) END AS phone, o.phone AS fallback
+        FROM item i JOIN dossier d ON d.id = i.dossier JOIN agency a ON a.id = d.agency
+        LEFT JOIN person o ON o.dossier = d.id AND o.part = 'owner'
+        LEFT JOIN person f ON f.dossier = d.id AND f.part = 'filer'
+        LEFT JOIN person r ON r.dossier = d.id AND r.part = 'recipient'
+        WHERE i.id = ANY($1::bigint[])
+        """,
+        sorted(items),
+    )
+    return {row["id"]: row for row in rows}
+
+
+def _text(name: str, occasion: Occasion, row: Record, otp: str, now: datetime) -> Text:
+    composed = compose(name, row["language"], **_fields(name, occasion, row, otp, now))
+    return Text(
+        key=f"{occasion.source}:{name}",
+        recipient=row["phone"],
+        fallback=row["fallback"] if row["fallback"] != row["phone"] else None,
+        template=composed.template,
+        version=composed.version,
+        language=row["language"],
+        params=composed.params,
+        body=composed.body,
+        group=f"dossier:{row['dossier']}",
+        secret="otp" if otp else "",
+        not_before=None,
+        expires_at=_expiry(name, occasion, now),
+    )
+
+
+def _expiry(name: str, occasion: Occasion, now: datetime) -> datetime | None:
+    """Say until when a text is worth sending: a code of yesterday helps nobody."""
+    if name == "S07_out":
+        local = occasion.event.at.astimezone(LOCAL)
+        return datetime.combine(local.date(), time(21), LOCAL).astimezone(UTC)
+    if name in ("S01_booked", "S09_failed", "S12_late"):
+        return now + timedelta(days=2)
+    return now + timedelta(days=7)
+
+
+def _fields(name: str, occasion: Occasion, row: Record, otp: str, now: datetime) -> dict[str, Any]:
+    """Gather all that a text may speak of; ``compose`` takes what it needs."""
+    local = occasion.event.at.astimezone(LOCAL)
+    today = local.date()
+    expected: date = row["promised_on"] or promises.add_working_days(today, 1)
+    reason = REASONS[occasion.reason][row["language"] != "vi"] if occasion.reason else ""
+    wanted: dict[str, dict[str, Any]] = {
+        "S01_booked": {"date": promises.add_working_days(today, 1)},
+        "S02_picked": {"n": _papers(row), "agency": row["agency"], "date": expected},
+        "S03_agency": {
+            "agency": row["agency"],
+            "time": local,
+            "date": today,
+            "due": row["due_on"] or expected,
+        },
+        "S06_result_ready": {"date": expected, "fee": row["fee"]},
+        "S07_out": {"otp": otp, "fee": row["fee"]},
+        "S08_delivered": {"time": local, "date": today, "name": _receiver(occasion, row)},
+        "S09_failed": {
+            "k": min(occasion.after.attempts, settings().DELIVERY_ATTEMPTS),
+            "reason": reason,
+            "date": promises.add_working_days(today, 1),
+        },
+        "S12_late": {"date": promises.add_working_days(today, 1)},
+        "S13_incident": {
+            "time": (now + CALLED_WITHIN).astimezone(LOCAL),
+            "date": (now + CALLED_WITHIN).astimezone(LOCAL).date(),
+            "cl": f"{row['id']}",
+        },
+    }
+    common = {"code": row["waybill"], "tok": row["slug"], "hot": settings().HOTLINE}
+    return common | wanted[name]
+
+
+def _papers(row: Record) -> int:
+    return (row["originals"] or 0) + (row["copies"] or 0)
+
+
+def _receiver(occasion: Occasion, row: Record) -> str:
+    """Say in what relation the receiver stands to the dossier: never a name."""
+    if occasion.authorised:
+        return "nguoi duoc uy quyen" if row["language"] == "vi" else "an authorised person"
+    return "chinh chu" if row["language"] == "vi" else "the owner"

@@ -1,0 +1,228 @@
+"""Logins: who someone is, what his role is and for which places he acts.
+
+Passwords are argon2id, sessions are rows (they survive a restart), failed logins are counted. Does not
+know how a session travels; that is the routes' affair.
+"""
+
+import asyncio
+import hashlib
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cache
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerifyMismatchError
+from asyncpg import Connection, Record
+
+from postal_track.batching import Together
+from postal_track.custody import Party, PartyKind, Role
+from postal_track.database import transaction
+from postal_track.errors import LoginThrottled, NotLoggedIn, SessionExpired
+from postal_track.places import Place
+from postal_track.settings import settings
+
+THROTTLE_WINDOW = timedelta(minutes=15)
+TRIES_PER_LOGIN = 5
+TRIES_PER_ADDRESS = 50  # a whole post office may share one address
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Someone who may say something: a member of staff, with what he acts for.
+
+    ``places`` are all the offices or agencies he speaks for, ``place`` the one he usually does.
+    ``location`` is where that place stands.
+    """
+
+    staff: int
+    login: str
+    name: str
+    role: Role
+    place: Party | None
+    places: frozenset[Party]
+    location: Place | None
+    place_text: str = ""
+    language: str = "vi"
+
+    @property
+    def party(self) -> Party:
+        """He himself, as a holder."""
+        return Party(PartyKind.STAFF, self.staff)
+
+    @property
+    def settled(self) -> bool:
+        """Whether his work is at a counter or desk, not on the road."""
+        return self.role in (Role.CLERK, Role.OFFICER)
+
+    @property
+    def office(self) -> int | None:
+        """The number of his office, if he is of the post."""
+        return self.place.id if self.place and self.place.kind is PartyKind.OFFICE else None
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A fresh login: the token is told once and never kept."""
+
+    token: str
+    expires_at: datetime
+    actor: Actor
+
+
+@cache
+def _hasher() -> PasswordHasher:
+    return PasswordHasher()
+
+
+@cache
+def _nobodys_hash() -> str:
+    """Give an unknown login something to be compared with, so that it takes as long as a known one."""
+    return _hasher().hash(secrets.token_urlsafe(16))
+
+
+async def hash_password(password: str) -> str:
+    """Hash with argon2id, off the event loop."""
+    return await asyncio.to_thread(_hasher().hash, password)
+
+
+async def log_in(login: str, password: str, address: str, agent: str = "") -> Opened:
+    """Check a password and open a session.
+
+    Raises ``LoginThrottled`` after too many failures for this login or from this address, else
+    ``NotLoggedIn``; whether the login or the password was wrong is not told.
+    """
+    login = login.strip().lower()[:40]
+    async with transaction() as connection:
+        await _throttle(connection, login, address)
+        row = await connection.fetchrow(
+            "SELECT id, password FROM staff WHERE login = $1 AND active", login
+        )
+    right = await asyncio.to_thread(_matches, row["password"] if row else _nobodys_hash(), password)
+    succeeded = row is not None and right
+    async with transaction() as connection:
+        await connection.execute(
+            "INSERT INTO login_attempt (login, address, at, succeeded) VALUES ($1, $2, now(), $3)",
+            login,
+            address[:45],
+            succeeded,
+        )
+        opened = await open_session(connection, row["id"], agent) if row and right else None
+    if opened is None:
+        raise NotLoggedIn
+    return opened
+
+
+def _matches(kept: str, given: str) -> bool:
+    try:
+        return _hasher().verify(kept, given)
+    except (VerifyMismatchError, InvalidHashError):
+        return False
+
+
+async def _throttle(connection: Connection, login: str, address: str) -> None:
+    """Count failures since the last success, per login and per address."""
+    row = await connection.fetchrow(
+        """
+        SELECT count(*) FILTER (WHERE login = $1 AND at > coalesce((SELECT max(at) FROM login_attempt
+                   WHERE login = $1 AND succeeded), '-infinity')) AS of_login,
+            count(*) FILTER (WHERE address = $2) AS of_address,
+            extract(epoch FROM min(at) + $3 - now())::int AS seconds
+        FROM login_attempt WHERE (login = $1 OR address = $2) AND NOT succeeded AND at > now() - $3
+        """,
+        login,
+        address[:45],
+        THROTTLE_WINDOW,
+    )
+    if row["of_login"] >= TRIES_PER_LOGIN or row["of_address"] >= TRIES_PER_ADDRESS:
+        raise LoginThrottled(max(1, row["seconds"]))
+
+
+async def open_session(connection: Connection, staff: int, agent: str = "") -> Opened:
+    """Open a session for a member of staff whose password was checked."""
+    token = secrets.token_urlsafe(32)
+    expires_at = datetime.now(UTC) + timedelta(hours=settings().SESSION_HOURS)
+    await connection.execute(
+        """
+        INSERT INTO session (token, staff, created_at, expires_at, agent)
+        VALUES ($1, $2, now(), $3, $4)
+        """,
+        _digest(token),
+        staff,
+        expires_at,
+        agent[:200],
+    )
+    actors = await _actors(connection, [_digest(token)])
+    actor = actors[0]
+    if actor is None:
+        raise NotLoggedIn  # deactivated this very moment
+    return Opened(token, expires_at, actor)
+
+
+async def log_out(token: str) -> None:
+    """End a session; ending one that is no more is no error."""
+    async with transaction() as connection:
+        await connection.execute("DELETE FROM session WHERE token = $1", _digest(token))
+
+
+async def whose(token: str) -> Actor:
+    """Tell whose session this is; ``SessionExpired`` when it is no longer in force.
+
+    Look-ups that arrive together share one query.
+    """
+    actor = await _together()(_digest(token))
+    if actor is None:
+        raise SessionExpired
+    return actor
+
+
+@cache
+def _together() -> Together[bytes, Actor | None]:
+    return Together(_look_up, most=200, lanes=2)
+
+
+async def _look_up(tokens: Sequence[bytes]) -> list[Actor | None]:
+    async with transaction() as connection:
+        return await _actors(connection, tokens)
+
+
+async def _actors(connection: Connection, tokens: Sequence[bytes]) -> list[Actor | None]:
+    rows = await connection.fetch(
+        """
+        SELECT n.token, s.id, s.login, s.name, s.role, s.office, s.language, a.agencies,
+            coalesce(o.lat, a.lat) AS lat, coalesce(o.lon, a.lon) AS lon,
+            coalesce(o.name, a.name, '') AS place_text
+        FROM session n JOIN staff s ON s.id = n.staff AND s.active
+        LEFT JOIN office o ON o.id = s.office
+        LEFT JOIN LATERAL (SELECT array_agg(m.agency ORDER BY m.id) AS agencies,
+                (array_agg(g.lat ORDER BY m.id))[1] AS lat, (array_agg(g.lon ORDER BY m.id))[1] AS lon,
+                (array_agg(g.name ORDER BY m.id))[1] AS name
+            FROM staff_agency m JOIN agency g ON g.id = m.agency WHERE m.staff = s.id) a ON true
+        WHERE n.token = ANY($1::bytea[]) AND n.expires_at > now()
+        """,
+        tokens,
+    )
+    found = {row["token"]: _actor(row) for row in rows}
+    return [found.get(token) for token in tokens]
+
+
+def _actor(row: Record) -> Actor:
+    places = [Party(PartyKind.AGENCY, number) for number in row["agencies"] or ()]
+    if row["office"]:
+        places.insert(0, Party(PartyKind.OFFICE, row["office"]))
+    return Actor(
+        staff=row["id"],
+        login=row["login"],
+        name=row["name"],
+        role=Role(row["role"]),
+        place=places[0] if places else None,
+        places=frozenset(places),
+        location=Place(row["lat"], row["lon"]) if row["lat"] is not None else None,
+        place_text=row["place_text"],
+        language=row["language"],
+    )
+
+
+def _digest(token: str) -> bytes:
+    return hashlib.sha256(token.encode()).digest()

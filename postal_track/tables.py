@@ -1,0 +1,376 @@
+"""The tables: the one definition of names, types and constraints.
+
+Rules that a single column or row can break stand here as constraints; those that need a partial index,
+a trigger or a sequence stand in the dated migrations, each with its reason. Parties are written as
+``postal_track.custody.Party`` writes them. Times are UTC.
+"""
+
+from piccolo.columns import (
+    JSONB,
+    UUID,
+    Array,
+    BigInt,
+    BigSerial,
+    Boolean,
+    Bytea,
+    Char,
+    Date,
+    DoublePrecision,
+    ForeignKey,
+    Integer,
+    Serial,
+    SmallInt,
+    Timestamptz,
+    Varchar,
+)
+from piccolo.columns.base import OnDelete
+from piccolo.constraints import Check, Unique
+from piccolo.table import Table
+
+
+class Office(Table):
+    """A post office or hub. ``synthetic``: made up for the demo."""
+
+    id = Serial(primary_key=True)
+    code = Varchar(length=12, unique=True)
+    name = Varchar(length=120)
+    short_name = Varchar(length=24)  # what fits in a text message
+    hub = Boolean()
+    ward = Varchar(length=5)
+    lat = DoublePrecision()
+    lon = DoublePrecision()
+    synthetic = Boolean()
+
+    office_on_earth = Check("lat BETWEEN -90 AND 90 AND lon BETWEEN -180 AND 180")
+
+
+class Agency(Table):
+    """A government agency that takes dossiers in. ``office`` is the post office that serves it."""
+
+    id = Serial(primary_key=True)
+    code = Varchar(length=40, unique=True)
+    name = Varchar(length=160)
+    name_en = Varchar(length=160)
+    short_name = Varchar(length=24)
+    ward = Varchar(length=5)
+    lat = DoublePrecision()
+    lon = DoublePrecision()
+    office = ForeignKey(Office, null=False, on_delete=OnDelete.restrict)
+    synthetic = Boolean()
+
+    agency_on_earth = Check("lat BETWEEN -90 AND 90 AND lon BETWEEN -180 AND 180")
+
+
+class Procedure(Table):
+    """An administrative procedure and what it asks for. ``days``: statutory, working. ``fee``: VND."""
+
+    id = Serial(primary_key=True)
+    code = Varchar(length=40, unique=True)
+    name = Varchar(length=240)
+    name_en = Varchar(length=240)
+    days = SmallInt()
+    fee = Integer()
+    sensitive = Boolean()  # its very name tells something private
+    in_person = Boolean()  # the result goes to the person himself only
+    takes_back_old = Boolean()
+
+    procedure_sane = Check("days >= 0 AND fee >= 0")
+
+
+class ProcedurePaper(Table):
+    """One line of a procedure's published list of papers."""
+
+    id = Serial(primary_key=True)
+    procedure = ForeignKey(Procedure, null=False)
+    position = SmallInt()
+    name = Varchar(length=240)
+    name_en = Varchar(length=240)
+    originals = SmallInt()
+    copies = SmallInt()
+    required = Boolean(default=True)
+
+    procedure_paper_one_line = Unique([procedure, position])
+    procedure_paper_sane = Check("originals >= 0 AND copies >= 0")
+
+
+class Staff(Table, tablename="staff"):
+    """A login. ``password``: argon2id's own string."""
+
+    id = Serial(primary_key=True)
+    login = Varchar(length=40, unique=True)
+    name = Varchar(length=80)
+    role = Varchar(length=12)
+    password = Varchar(length=160, secret=True)
+    office = ForeignKey(Office, null=True, on_delete=OnDelete.restrict)
+    language = Char(length=2, default="vi")
+    active = Boolean(default=True)
+
+    staff_known_role = Check(
+        "role IN ('carrier','clerk','officer','supervisor','admin','auditor')"
+    )
+    staff_post_has_office = Check(
+        "role NOT IN ('carrier','clerk') OR office IS NOT NULL"
+    )
+
+
+class StaffAgency(Table):
+    """Which agencies an officer acts for: one or more."""
+
+    id = Serial(primary_key=True)
+    staff = ForeignKey(Staff, null=False)
+    agency = ForeignKey(Agency, null=False)
+
+    staff_agency_once = Unique([staff, agency])
+
+
+class Session(Table):
+    """A login in force. Only the token's SHA-256 is kept: a copy of the table opens no door."""
+
+    token = Bytea(primary_key=True)
+    staff = ForeignKey(Staff, null=False)
+    created_at = Timestamptz()
+    expires_at = Timestamptz(index=True)
+    agent = Varchar(length=200)
+
+
+class LoginAttempt(Table):
+    """A try to log in; failed ones are counted per login and per address."""
+
+    id = BigSerial(primary_key=True)
+    login = Varchar(length=40)
+    address = Varchar(length=45)
+    at = Timestamptz()
+    succeeded = Boolean()
+
+
+class Dossier(Table):
+    """The case (ho so). ``token`` opens its page; ``slug`` is the short form for a text message."""
+
+    id = BigSerial(primary_key=True)
+    token = Varchar(length=22, unique=True)
+    slug = Varchar(length=10, unique=True)
+    agency = ForeignKey(Agency, null=False, on_delete=OnDelete.restrict)
+    procedure = ForeignKey(Procedure, null=False, on_delete=OnDelete.restrict)
+    office = ForeignKey(Office, null=False, on_delete=OnDelete.restrict)  # collects and delivers
+    service = Varchar(length=8)
+    language = Char(length=2, default="vi")
+    due_on = Date(null=True, default=None)  # when the agency promised the result
+    source = Varchar(length=20)  # who placed the order: counter, citizen, api
+    order_id = UUID(unique=True)  # the same order sent twice is one dossier
+    created_at = Timestamptz()
+
+    dossier_known_service = Check("service IN ('send','receive','both')")
+    dossier_known_language = Check("language IN ('vi','en')")
+    dossier_token_shape = Check("token ~ '^[A-Za-z0-9_-]{22}$' AND slug ~ '^[A-Za-z0-9]{10}$'")
+
+
+class DossierCode(Table):
+    """A code that another system gave to a dossier, stored as given."""
+
+    id = BigSerial(primary_key=True)
+    dossier = ForeignKey(Dossier, null=False)
+    source = Varchar(length=20)
+    code = Varchar(length=50)
+    given_at = Timestamptz()
+
+    dossier_code_one_meaning = Unique([source, code])
+    dossier_code_not_blank = Check("code <> ''")
+
+
+class Person(Table):
+    """Personal data, all of it erasable. ``part``: owner, filer or recipient."""
+
+    id = BigSerial(primary_key=True)
+    dossier = ForeignKey(Dossier, null=False)
+    part = Varchar(length=9)
+    name = Varchar(length=120)
+    phone = Varchar(length=16, index=True)  # E.164
+    address = Varchar(length=240)
+    ward = Varchar(length=5)
+    lat = DoublePrecision(null=True, default=None)
+    lon = DoublePrecision(null=True, default=None)
+    position_source = Varchar(length=20)
+    accuracy_m = Integer(null=True, default=None)
+
+    person_one_each = Unique([dossier, part])
+    person_known_part = Check("part IN ('owner','filer','recipient')")
+    person_phone_shape = Check("phone = '' OR phone ~ '^\\+[0-9]{6,15}$'")
+
+
+class Paper(Table):
+    """One line of the list of papers that travel with a dossier, as counted."""
+
+    id = BigSerial(primary_key=True)
+    dossier = ForeignKey(Dossier, null=False)
+    position = SmallInt()
+    name = Varchar(length=240)
+    originals = SmallInt()
+    copies = SmallInt()
+
+    paper_one_line = Unique([dossier, position])
+    paper_sane = Check("originals >= 0 AND copies >= 0")
+
+
+class Item(Table):
+    """One sealed postal item, one leg of a dossier: the projection of its ledger.
+
+    Everything from ``stage`` on can be rebuilt from the events; ``postal-track replay`` does.
+    """
+
+    id = BigSerial(primary_key=True)
+    waybill = Char(length=13, unique=True)
+    dossier = ForeignKey(Dossier, null=False, on_delete=OnDelete.restrict)
+    leg = Varchar(length=12)
+    promised_on = Date(null=True, default=None)
+    fee = Integer(default=0)  # VND to be collected when it is handed to the citizen
+    created_at = Timestamptz()
+
+    stage = Varchar(length=16)
+    sender = Varchar(length=24)
+    addressee = Varchar(length=24)
+    holder = Varchar(length=24)
+    holder_place = Varchar(length=24, null=True, default=None)
+    since = Timestamptz()
+    released_to = Varchar(length=24, null=True, default=None)
+    released_at = Timestamptz(null=True, default=None)
+    bound_for = Varchar(length=24, null=True, default=None)
+    attempts = SmallInt(default=0)
+    originals = SmallInt(null=True, default=None)
+    copies = SmallInt(null=True, default=None)
+    seal_no = Varchar(length=20, null=True, default=None)
+    last_at = Timestamptz()
+    seq = Integer()
+    head = Bytea()
+
+    item_one_of_a_leg = Unique([dossier, leg])
+    item_known_leg = Check("leg IN ('dossier','result')")
+    item_holder_shape = Check("holder ~ '^(citizen|(staff|office|agency):[1-9][0-9]*)$'")
+    item_limbo_has_age = Check("(released_to IS NULL) = (released_at IS NULL)")
+    item_fee_sane = Check("fee >= 0")
+    item_waybill_shape = Check("waybill ~ '^[A-Z]{2}[0-9]{9}[A-Z]{2}$'")
+
+
+class LabelPool(Table):
+    """A batch of waybills printed ahead for an office."""
+
+    id = Serial(primary_key=True)
+    office = ForeignKey(Office, null=False, on_delete=OnDelete.restrict)
+    printed_by = ForeignKey(Staff, null=False, on_delete=OnDelete.restrict)
+    printed_at = Timestamptz()
+    size = Integer()
+
+    label_pool_sane = Check("size BETWEEN 1 AND 1000")
+
+
+class Label(Table):
+    """A waybill that was given out. One from a pool has no item until a pickup binds it."""
+
+    waybill = Char(length=13, primary_key=True)
+    item = ForeignKey(Item, null=True, default=None, on_delete=OnDelete.restrict)
+    pool = ForeignKey(LabelPool, null=True, default=None, on_delete=OnDelete.restrict)
+    bound_at = Timestamptz(null=True, default=None)
+
+    label_from_somewhere = Check("item IS NOT NULL OR pool IS NOT NULL")
+
+
+class Event(Table):
+    """One line of an item's ledger. Append-only by trigger. ``id`` is the scan's own, so a repeat is known.
+
+    ``hash`` is SHA-256 over ``postal_track.ledger.canonical``; ``previous`` the hash before it. What is
+    personal is in ``EventDetail``; ``private`` is its salted digest.
+    """
+
+    id = UUID(primary_key=True)
+    item = ForeignKey(Item, null=False, on_delete=OnDelete.restrict)
+    seq = Integer()
+    step = Varchar(length=16)
+    by = Varchar(length=24)
+    place = Varchar(length=24, null=True, default=None)
+    taker = Varchar(length=24, null=True, default=None)
+    towards = Varchar(length=24, null=True, default=None)  # promised to or bound for
+    at = Timestamptz()  # device time, corrected by the measured skew: the order of the story
+    device_at = Timestamptz()  # what the device's clock said
+    recorded_at = Timestamptz()
+    device = Varchar(length=40)
+    device_seq = BigInt(default=0)
+    originals = SmallInt(null=True, default=None)
+    copies = SmallInt(null=True, default=None)
+    seal_no = Varchar(length=20, null=True, default=None)
+    seal_broken = Boolean()
+    damaged = Boolean()
+    reason = Varchar(length=24, null=True, default=None)
+    proof = Varchar(length=12, null=True, default=None)
+    flags = Array(base_column=Varchar(length=24))
+    private = Bytea(null=True, default=None)
+    previous = Bytea()
+    hash = Bytea()
+
+    event_one_line = Unique([item, seq])
+    event_no_fork = Unique([item, previous])
+    event_sane = Check("seq >= 1 AND length(hash) = 32 AND length(previous) = 32")
+
+
+class EventDetail(Table):
+    """What an event knows of persons: position, signature, document, free words. Erasable."""
+
+    event = UUID(primary_key=True)
+    salt = Bytea()
+    content = JSONB()
+
+
+class RefusedScan(Table):
+    """A scan without standing: kept word for word, so that it is answered alike and nothing is lost."""
+
+    id = UUID(primary_key=True)
+    staff = ForeignKey(Staff, null=True, default=None)
+    code = Varchar(length=200)
+    step = Varchar(length=16)
+    at = Timestamptz()
+    error = Varchar(length=40)
+    fields = JSONB()  # what the error's sentence is made of
+    scan = JSONB()
+
+
+class OneTimeCode(Table):
+    """The citizen's code for a handover. The code itself is derived from ``nonce`` and the secret key."""
+
+    id = BigSerial(primary_key=True)
+    item = ForeignKey(Item, null=False)
+    purpose = Varchar(length=8)
+    nonce = Bytea()
+    made_at = Timestamptz()
+    expires_at = Timestamptz()
+    wrong = SmallInt(default=0)
+    used_at = Timestamptz(null=True, default=None)
+
+    one_time_code_known_purpose = Check("purpose IN ('pickup','delivery')")
+    one_time_code_five_tries = Check("wrong BETWEEN 0 AND 5")
+
+
+class Irregularity(Table):
+    """Something about a handover that someone must put right, with an owner and an end."""
+
+    id = BigSerial(primary_key=True)
+    item = ForeignKey(Item, null=False, on_delete=OnDelete.restrict)
+    event = UUID(null=True, default=None)
+    kind = Varchar(length=24)
+    owner = Varchar(length=24)
+    due_at = Timestamptz()
+    opened_at = Timestamptz()
+    detail = Varchar(length=240)
+    ended_at = Timestamptz(null=True, default=None)
+    ended_by = ForeignKey(Staff, null=True, default=None)
+    ending = Varchar(length=240)
+
+    irregularity_once = Unique([event, kind])
+    irregularity_ended_by_someone = Check("(ended_at IS NULL) = (ended_by IS NULL)")
+
+
+class Reading(Table):
+    """A member of staff read personal data: who, whose, what for, when. Append-only by trigger."""
+
+    id = BigSerial(primary_key=True)
+    staff = ForeignKey(Staff, null=False, on_delete=OnDelete.restrict)
+    dossier = ForeignKey(Dossier, null=False, on_delete=OnDelete.restrict)
+    what = Varchar(length=40)
+    at = Timestamptz()

@@ -1,0 +1,85 @@
+"""Who asks: the session behind a request, and who may pass.
+
+A session travels as an HttpOnly cookie for pages or as a bearer token for programs. Only the rules of
+standing are asked here; what a role may do with an item is ``postal_track``'s to say.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from litestar.config.csrf import CSRFConfig
+from litestar.connection import ASGIConnection
+from litestar.handlers import BaseRouteHandler
+from litestar.middleware.csrf import CSRFMiddleware
+from litestar.types import ASGIApp, Receive, Scope, Send
+
+from postal_track.custody import Role
+from postal_track.errors import NotAllowed, NotLoggedIn, SessionExpired
+from postal_track.staff import Actor, whose
+
+SESSION = "session"
+_OPEN = ("/static/", "/npm/", "/health", "/metrics", "/schema")
+
+
+def token_of(connection: ASGIConnection[Any, Any, Any, Any]) -> str | None:
+    """Find the session's token: bearer first, then the cookie."""
+    kind, _, token = connection.headers.get("authorization", "").partition(" ")
+    if kind.lower() == "bearer" and token:
+        return token
+    return connection.cookies.get(SESSION)
+
+
+class Sessions:
+    """Find out who asks, before anything else is done. ``scope["user"]`` is an Actor or ``None``."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Look the session up, unless the path is open to all."""
+        scope["user"], scope["auth"] = None, None
+        if scope["type"] == "http" and not scope["path"].startswith(_OPEN):
+            token = token_of(ASGIConnection(scope))
+            if token:
+                scope["auth"] = token
+                try:
+                    scope["user"] = await whose(token)
+                except SessionExpired:
+                    scope["auth"] = "expired"
+        await self.app(scope, receive, send)
+
+
+class Forms:
+    """Litestar's CSRF protection for whoever a browser could be tricked into being.
+
+    A bearer token is never sent by a browser on its own, so programs need no second token.
+    """
+
+    def __init__(self, app: ASGIApp, config: CSRFConfig) -> None:
+        self.app = app
+        self.checked = CSRFMiddleware(app, config)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Check, unless a bearer token speaks for itself or a provider signs its call."""
+        headers = dict(scope.get("headers", []))
+        bearer = headers.get(b"authorization", b"").lower().startswith(b"bearer ")
+        signed = scope.get("path", "").startswith("/sms/")
+        await (self.app if bearer or signed else self.checked)(scope, receive, send)
+
+
+def logged_in(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
+    """Let members of staff pass."""
+    if connection.scope.get("user") is None:
+        raise SessionExpired if connection.scope.get("auth") == "expired" else NotLoggedIn
+
+
+def only(*roles: Role) -> Callable[[ASGIConnection[Any, Any, Any, Any], BaseRouteHandler], None]:
+    """Make a guard that lets these roles pass."""
+
+    def guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+        logged_in(connection, handler)
+        actor: Actor = connection.scope["user"]
+        if actor.role not in roles:
+            raise NotAllowed
+
+    return guard

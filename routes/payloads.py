@@ -1,0 +1,227 @@
+"""What travels over HTTP, and how it becomes the domain's own.
+
+Shapes only: limits on sizes stand here, rules do not.
+"""
+
+from datetime import date, datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+import msgspec
+from msgspec import Meta
+
+from postal_track import handoffs, holding
+from postal_track.custody import Kind, Party, Reason, Step
+from postal_track.errors import PostalTrackError
+from postal_track.handoffs import Outcome
+from postal_track.holding import Sight
+from postal_track.staff import Actor
+from routes import words
+
+Short = Annotated[str, Meta(max_length=40)]
+Line = Annotated[str, Meta(max_length=240)]
+Count = Annotated[int, Meta(ge=0, le=9999)]
+PartyText = Annotated[str, Meta(pattern="^(staff|office|agency):[1-9][0-9]{0,8}$")]
+Aware = Annotated[datetime, Meta(tz=True)]
+
+
+class Position(msgspec.Struct, forbid_unknown_fields=True):
+    """Where the phone says it is: degrees, and the radius in metres it is sure of."""
+
+    lat: Annotated[float, Meta(ge=-90, le=90)]
+    lon: Annotated[float, Meta(ge=-180, le=180)]
+    accuracy_m: Annotated[float, Meta(ge=0, le=10_000_000)]
+
+
+class Proof(msgspec.Struct, forbid_unknown_fields=True):
+    """The citizen's side: a one-time code, or a signature with the kind of ID and its last 4 digits."""
+
+    kind: Annotated[str, Meta(pattern="^(code|signature)$")]
+    code: Annotated[str, Meta(max_length=12)] = ""
+    signature: Annotated[str, Meta(max_length=20_000, pattern="^[MLCQZHVmlcqzhv0-9 .,-]*$")] = ""
+    id_kind: Annotated[str, Meta(pattern="^(cccd|passport|vneid|other)?$")] = ""
+    id_last4: Annotated[str, Meta(pattern="^([0-9A-Za-z]{4})?$")] = ""
+    receiver: Annotated[str, Meta(pattern="^(addressee|authorised)$")] = "addressee"
+
+
+class Scan(msgspec.Struct, forbid_unknown_fields=True):
+    """One statement about one item. ``id`` is the device's own: the same id is written once."""
+
+    id: UUID
+    code: Annotated[str, Meta(min_length=1, max_length=300)]
+    step: Step
+    at: Aware
+    seq: Annotated[int, Meta(ge=0, le=2**53)] = 0
+    place: PartyText | None = None
+    to: PartyText | None = None
+    position: Position | None = None
+    originals: Count | None = None
+    copies: Count | None = None
+    seal_no: Annotated[str, Meta(max_length=20)] | None = None
+    seal_broken: bool = False
+    damaged: bool = False
+    reason: Reason | None = None
+    note: Line = ""
+    bind_to: Annotated[str, Meta(max_length=20)] | None = None
+    proof: Proof | None = None
+    dossier_code: Annotated[str, Meta(max_length=50)] = ""
+    due_on: date | None = None
+
+
+class ScanList(msgspec.Struct, forbid_unknown_fields=True):
+    """Scans of one device. ``sent_at`` is its clock at this moment, by which its skew is measured."""
+
+    device: Short
+    scans: list[msgspec.Raw]
+    sent_at: Aware | None = None
+
+
+class Remark(msgspec.Struct):
+    """Something that is wrong with a scan that was recorded all the same."""
+
+    kind: Kind
+    sentence: str
+
+
+class Proposal(msgspec.Struct):
+    """A step that is open to the one who asks, and what it will ask of him."""
+
+    step: Step
+    text: str
+    needs: tuple[str, ...]
+
+
+class Item(msgspec.Struct, omit_defaults=True):
+    """An item as the one who asks sees it."""
+
+    waybill: str
+    leg: str
+    leg_text: str
+    stage: str
+    stage_text: str
+    holder: str
+    holder_text: str
+    since: datetime
+    mine: bool
+    addressee_text: str
+    sender_text: str
+    agency_text: str
+    attempts: int
+    fee: int
+    proposals: list[Proposal]
+    link: str
+    originals: int | None = None
+    copies: int | None = None
+    seal_no: str | None = None
+    promised_on: date | None = None
+    released_to: str | None = None
+    released_text: str | None = None
+    bound_text: str | None = None
+
+
+class ScanOutcome(msgspec.Struct, omit_defaults=True):
+    """What became of one scan: ``recorded``, perhaps with remarks, or ``refused`` with an error."""
+
+    id: str
+    result: str
+    remarks: list[Remark] = []
+    error: str | None = None
+    detail: str | None = None
+    item: Item | None = None
+
+
+class Outcomes(msgspec.Struct):
+    """The answers to a list, in its order."""
+
+    outcomes: list[ScanOutcome]
+
+
+def scan(given: Scan, device: str, sent_at: datetime | None, actor: Actor) -> handoffs.Scan:
+    """Make a scan of the domain out of what came in."""
+    p, proof = given.position, given.proof
+    return handoffs.Scan(
+        id=given.id,
+        code=given.code,
+        step=given.step,
+        at=given.at,
+        actor=actor,
+        sent_at=sent_at,
+        place=Party.parse(given.place) if given.place else None,
+        to=Party.parse(given.to) if given.to else None,
+        device=device,
+        device_seq=given.seq,
+        position=handoffs.Position(p.lat, p.lon, p.accuracy_m) if p else None,
+        originals=given.originals,
+        copies=given.copies,
+        seal_no=given.seal_no,
+        seal_broken=given.seal_broken,
+        damaged=given.damaged,
+        reason=given.reason,
+        note=given.note,
+        bind_to=given.bind_to,
+        proof=handoffs.Proof(
+            proof.kind, proof.code, proof.signature, proof.id_kind, proof.id_last4, proof.receiver
+        )
+        if proof
+        else None,
+        dossier_code=given.dossier_code,
+        due_on=given.due_on,
+    )
+
+
+def item(sight: Sight, lang: str) -> Item:
+    """Say in words what a person sees of an item."""
+    now = sight.custody
+    agency = holding.agency_of(sight)
+
+    def name(party: Party | None) -> str | None:
+        if party is None:
+            return None
+        named = sight.names[party]
+        return named.name_en if lang == "en" else named.name
+
+    return Item(
+        waybill=sight.waybill,
+        leg=sight.leg.value,
+        leg_text=words.leg(sight.leg, lang),
+        stage=now.stage.value,
+        stage_text=words.stage(now.stage, lang),
+        holder=str(now.holder),
+        holder_text=name(now.holder) or "",
+        since=now.since,  # type: ignore[arg-type] # an item that was born has it
+        mine=sight.mine,
+        addressee_text=name(now.addressee) or "",
+        sender_text=name(now.sender) or "",
+        agency_text=name(agency) or "",
+        attempts=now.attempts,
+        fee=sight.fee,
+        proposals=[
+            Proposal(step, words.step(step, lang), holding.needs(step, now))
+            for step in sight.proposals
+        ],
+        link=f"/items/{sight.waybill}",
+        originals=now.originals,
+        copies=now.copies,
+        seal_no=now.seal_no,
+        promised_on=sight.promised_on,
+        released_to=str(now.released_to) if now.released_to else None,
+        released_text=name(now.released_to),
+        bound_text=name(now.bound_for),
+    )
+
+
+def outcome(answered: Outcome, sight: Sight | None, lang: str) -> ScanOutcome:
+    """Say what became of one scan."""
+    return ScanOutcome(
+        id=str(answered.id),
+        result="refused" if answered.error else "recorded",
+        remarks=[Remark(kind, words.kind(kind, lang)) for kind in answered.remarks],
+        error=type(answered.error).__name__ if answered.error else None,
+        detail=sentence(answered.error, lang),
+        item=item(sight, lang) if sight else None,
+    )
+
+
+def sentence(error: PostalTrackError | None, lang: Any) -> str | None:
+    """Say an error, if there is one."""
+    return error.sentence(lang) if error else None

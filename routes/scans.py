@@ -1,0 +1,138 @@
+"""Scans in, answers out: the API of phones, desks and other systems.
+
+Parses and answers; what a scan means is ``handoffs.record``'s.
+"""
+
+from functools import cache
+from typing import Annotated, Any
+
+import msgspec
+from litestar import Request, Router, get, post
+from litestar.params import Parameter
+
+from postal_track import holding
+from postal_track.batching import Together
+from postal_track.errors import BadScan, TooManyScans
+from postal_track.handoffs import Outcome, record
+from postal_track.handoffs import Scan as DomainScan
+from postal_track.settings import settings
+from postal_track.staff import Actor
+from routes import payloads
+from routes.guards import logged_in
+from routes.language import language
+from routes.payloads import Item, Outcomes, Scan, ScanList, ScanOutcome
+
+StaffRequest = Request[Actor, str, Any]
+
+
+class Held(msgspec.Struct):
+    """What I answer for, and what is promised to me or my place."""
+
+    items: list[Item]
+    promised: list[Item]
+
+
+class Receiver(msgspec.Struct):
+    """Someone whom an item may be released to."""
+
+    party: str
+    text: str
+
+
+@cache
+def _together() -> Together[DomainScan, Outcome]:
+    return Together(record, most=100, lanes=1)
+
+
+@post(
+    "/api/scans",
+    status_code=200,
+    summary="Record scans",
+    description=(
+        "One scan or many, answered one by one in the same order. Safe to repeat: a scan is written once "
+        "for its id. A rule that was broken comes back as a remark; only a claim without standing is refused."
+    ),
+)
+async def record_scans(request: StaffRequest, data: ScanList) -> Outcomes:
+    """Write a list of scans; answer each."""
+    limit = settings().MAX_SCANS_PER_LIST
+    if len(data.scans) > limit:
+        raise TooManyScans(found=len(data.scans), limit=limit)
+    actor, lang = request.user, language(request)
+    read = [_read(raw, lang) for raw in data.scans]
+    scans = [
+        payloads.scan(each, data.device, data.sent_at, actor)
+        for each in read
+        if isinstance(each, Scan)
+    ]
+    # Single scans of many phones share a transaction; a list has one of its own.
+    answered = [await _together()(scans[0])] if len(scans) == 1 else await record(scans)
+    sights = await holding.sights([o.item for o in answered], [actor] * len(answered))
+    told = iter(
+        [payloads.outcome(o, s, lang) for o, s in zip(answered, sights, strict=True)]
+    )
+    return Outcomes([next(told) if isinstance(each, Scan) else each for each in read])
+
+
+def _read(raw: msgspec.Raw, lang: str) -> Scan | ScanOutcome:
+    """Read one scan of a list; one that cannot be read is refused without harm to the others."""
+    try:
+        return msgspec.json.decode(raw, type=Scan)
+    except msgspec.DecodeError as fault:
+        error = BadScan(why=str(fault), why_vi=str(fault))
+        return ScanOutcome(
+            id=_id_of(raw),
+            result="refused",
+            error="BadScan",
+            detail=payloads.sentence(error, lang),
+        )
+
+
+def _id_of(raw: msgspec.Raw) -> str:
+    """Find the id of a scan that is otherwise unreadable, so that a phone knows which one it was."""
+    try:
+        return str(msgspec.json.decode(raw, type=dict[str, Any]).get("id", ""))[:40]
+    except msgspec.DecodeError:
+        return ""
+
+
+@get(
+    "/api/items",
+    summary="Understand a code",
+    description="Takes whatever a scanner gave: a label's address, a waybill, typed or scanned.",
+)
+async def understand_code(
+    request: StaffRequest,
+    code: Annotated[str, Parameter(min_length=1, max_length=300)],
+) -> Item:
+    """Say what item a code belongs to, who has it and what may be done with it now."""
+    return payloads.item(await holding.understand(code, request.user), language(request))
+
+
+@get("/api/held", summary="What I hold")
+async def list_held(request: StaffRequest) -> Held:
+    """List what I answer for, and what is promised to me or my place."""
+    items, promised = await holding.held(request.user)
+    lang = language(request)
+    return Held(
+        items=[payloads.item(sight, lang) for sight in items],
+        promised=[payloads.item(sight, lang) for sight in promised],
+    )
+
+
+@get("/api/receivers", summary="Whom I may release to")
+async def list_receivers(request: StaffRequest) -> list[Receiver]:
+    """List colleagues, offices and agencies that an item may be released to."""
+    english = language(request) == "en"
+    return [
+        Receiver(str(party), named.name_en if english else named.name)
+        for party, named in await holding.receivers(request.user)
+    ]
+
+
+router = Router(
+    path="/",
+    route_handlers=[record_scans, understand_code, list_held, list_receivers],
+    guards=[logged_in],
+    tags=["Scans"],
+)
