@@ -8,8 +8,9 @@ the first connection, never at import.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, redirect_stdout
 from functools import cache
+from io import StringIO
 from typing import Any
 
 import asyncpg
@@ -21,6 +22,9 @@ from postal_track.settings import Settings, settings
 
 # An idle connection costs the server memory, a new one costs a scan 5 ms.
 IDLE_SECONDS = 300.0
+
+# The advisory lock of whoever migrates; any number that nobody else uses.
+MIGRATING = 5_700_118
 
 
 class Connection(asyncpg.Connection):  # type: ignore[misc] # carries no types
@@ -167,6 +171,26 @@ async def close_pool() -> None:
     engine().users -= 1
     if engine().users == 0:
         await engine().close_connection_pool()
+
+
+async def migrate() -> None:
+    """Bring the tables up to date; of several that start at once, one does the work.
+
+    Raises StackError when a migration fails.
+    """
+    # Half a second of imports that only a start needs.
+    from piccolo.apps.migrations.commands.forwards import run_forwards
+
+    said = StringIO()
+    alone = await engine().get_new_connection()
+    try:
+        await alone.execute("SELECT pg_advisory_lock($1)", MIGRATING)
+        with redirect_stdout(said):
+            result = await run_forwards("postal_track")
+    finally:
+        await alone.close()
+    if not result.success:
+        raise stack.StackError(f"The tables cannot be brought up to date: {result}")
 
 
 async def _speak_json(connection: Any) -> None:

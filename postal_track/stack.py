@@ -320,12 +320,13 @@ class Stack:
     """
 
     folder: Path
+    durable: bool = True
     using: int | None = field(default=None, repr=False)
 
     @property
     def postgres(self) -> Postgres:
         """The database server."""
-        return Postgres(self.folder / "postgres")
+        return Postgres(self.folder / "postgres", self.durable)
 
     @property
     def redis(self) -> Redis:
