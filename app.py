@@ -1,0 +1,77 @@
+"""The only wiring: settings, database, routes and the look become one application."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from litestar import Litestar
+from litestar.config.csrf import CSRFConfig
+from litestar.contrib.jinja import JinjaTemplateEngine
+from litestar.middleware import DefineMiddleware
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin, YamlRenderPlugin
+from litestar.openapi.spec import Components, SecurityScheme
+from litestar.template import TemplateConfig
+
+from postal_track.database import close_pool, open_pool
+from postal_track.settings import settings
+from routes import assets, health, pages, scan_page, scans, sessions
+from routes.errors import HANDLERS
+from routes.guards import Forms, Sessions
+from routes.headers import headers
+
+ROOT = Path(__file__).parent
+LARGEST_REQUEST = 8 * 1024 * 1024
+
+
+@asynccontextmanager
+async def _with_database(app: Litestar) -> AsyncIterator[None]:
+    await open_pool()
+    try:
+        yield
+    finally:
+        await close_pool()
+
+
+def _forms() -> CSRFConfig:
+    secure = settings().PUBLIC_URL.startswith("https://")
+    return CSRFConfig(secret=settings().SECRET_KEY, cookie_secure=secure, cookie_samesite="lax")
+
+
+def create_app() -> Litestar:
+    """Put the application together; nothing is opened before it starts."""
+    return Litestar(
+        route_handlers=[
+            *pages.ROUTES,
+            *health.ROUTES,
+            *sessions.ROUTES,
+            scans.router,
+            scan_page.scan_page,
+            assets.static,
+            assets.package_file,
+        ],
+        lifespan=[_with_database],
+        middleware=[Sessions, DefineMiddleware(Forms, config=_forms())],
+        exception_handlers=HANDLERS,
+        after_request=headers,
+        template_config=TemplateConfig(
+            directory=ROOT / "routes" / "templates", engine=JinjaTemplateEngine, engine_callback=pages.prepare
+        ),
+        request_max_body_size=LARGEST_REQUEST,
+        openapi_config=OpenAPIConfig(
+            title="Postal Track",
+            version="0.1.0",
+            description="Who holds a dossier, with proof: orders, scans, custody and public status.",
+            path="/schema",
+            # No page that fetches its scripts from elsewhere: the document itself, for any tool.
+            render_plugins=[JsonRenderPlugin(path=["/", "/openapi.json"]), YamlRenderPlugin()],
+            components=Components(
+                security_schemes={
+                    "session": SecurityScheme(type="http", scheme="bearer", description="From POST /api/sessions")
+                }
+            ),
+            security=[{"session": []}],
+        ),
+    )
+
+
+app = create_app()

@@ -1,0 +1,153 @@
+"""The frame of all pages: what templates may call, the front door, logging in and out."""
+
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+from jinja2 import StrictUndefined, pass_context
+from jinja2.runtime import Context
+from litestar import Request, get, post
+from litestar.contrib.jinja import JinjaTemplateEngine
+from litestar.datastructures import Cookie
+from litestar.enums import RequestEncodingType
+from litestar.params import Body
+from litestar.response import Redirect, Template
+
+from postal_track.custody import Role
+from postal_track.errors import LoginThrottled, NotLoggedIn
+from postal_track.phones import mask
+from postal_track.settings import settings
+from postal_track.staff import Actor, log_in, log_out
+from routes import words
+from routes.guards import SESSION
+from routes.language import COOKIE, clock, day, language, local, money
+
+Form = Annotated[dict[str, str], Body(media_type=RequestEncodingType.URL_ENCODED)]
+AnyRequest = Request[Actor | None, str | None, Any]
+
+HOME = {
+    Role.CARRIER: "/scan",
+    Role.CLERK: "/scan",
+    Role.OFFICER: "/desk",
+    Role.SUPERVISOR: "/items",
+    Role.ADMIN: "/items",
+    Role.AUDITOR: "/items",
+}
+"""Where each role begins its day."""
+
+
+def prepare(engine: JinjaTemplateEngine) -> None:
+    """Teach templates our words."""
+    engine.engine.undefined = StrictUndefined
+    engine.engine.trim_blocks = engine.engine.lstrip_blocks = True
+    engine.engine.globals |= {"words": words, "local": local, "money": money, "mask": mask}
+    engine.engine.globals |= {"t": _both, "lang": _lang, "clock": _clock, "day": _day}
+
+
+def _request(context: Context) -> AnyRequest | None:
+    request: AnyRequest | None = context.get("request")
+    return request
+
+
+@pass_context
+def _lang(context: Context) -> str:
+    request = _request(context)
+    return language(request) if request else "vi"
+
+
+@pass_context
+def _both(context: Context, vietnamese: str, english: str) -> str:
+    return english if _lang(context) == "en" else vietnamese
+
+
+@pass_context
+def _clock(context: Context, moment: Any) -> str:
+    return clock(moment, _lang(context))
+
+
+@pass_context
+def _day(context: Context, moment: Any) -> str:
+    return day(moment, _lang(context))
+
+
+@get("/", include_in_schema=False)
+async def home(request: AnyRequest) -> Template | Redirect:
+    """Open the front door: staff go to their work, citizens look a dossier up."""
+    if request.user is not None:
+        return Redirect(HOME[request.user.role], status_code=303)
+    return Template("home.html")
+
+
+@get("/login", include_in_schema=False)
+async def login_page(request: AnyRequest, next: str = "/") -> Template | Redirect:
+    """Ask who it is."""
+    if request.user is not None:
+        return Redirect(_inside(next), status_code=303)
+    return Template("login.html", context={"next": _inside(next), "problem": "", "login": ""})
+
+
+@post("/login", include_in_schema=False)
+async def log_in_here(request: AnyRequest, data: Form) -> Template | Redirect:
+    """Open a session and go where one wanted to go."""
+    onward, login = _inside(data.get("next", "/")), data.get("login", "")
+    try:
+        opened = await log_in(
+            login, data.get("password", ""), _address(request), request.headers.get("user-agent", "")
+        )
+    except (NotLoggedIn, LoginThrottled) as fault:
+        status = 429 if isinstance(fault, LoginThrottled) else 401
+        context = {"next": onward, "problem": _why(fault, language(request)), "login": login}
+        return Template("login.html", context=context, status_code=status)
+    answer = Redirect(HOME[opened.actor.role] if onward == "/" else onward, status_code=303)
+    answer.set_cookie(
+        Cookie(
+            SESSION,
+            opened.token,
+            expires=None,
+            max_age=settings().SESSION_HOURS * 3600,
+            httponly=True,
+            secure=settings().PUBLIC_URL.startswith("https://"),
+            samesite="lax",
+        )
+    )
+    return answer
+
+
+def _why(fault: NotLoggedIn | LoginThrottled, lang: Any) -> str:
+    if isinstance(fault, LoginThrottled):
+        return fault.sentence(lang)
+    wrong = ("Tên đăng nhập hoặc mật khẩu không đúng.", "The login or the password is wrong.")
+    return words.choose(wrong, lang)
+
+
+def _inside(path: str) -> str:
+    """Keep a redirect on our own site: a path of ours, never another host."""
+    parts = urlsplit(path)
+    ours = path.startswith("/") and not path.startswith(("//", "/\\")) and not parts.netloc
+    return path if ours else "/"
+
+
+def _address(request: AnyRequest) -> str:
+    return request.client.host if request.client else ""
+
+
+@post("/logout", include_in_schema=False)
+async def log_out_here(request: AnyRequest) -> Redirect:
+    """End the session, on the server too."""
+    token = request.cookies.get(SESSION)
+    if token:
+        await log_out(token)
+    answer = Redirect("/", status_code=303)
+    answer.delete_cookie(SESSION)
+    return answer
+
+
+@get("/language/{chosen:str}", include_in_schema=False)
+async def choose_language(chosen: str, back: str = "/") -> Redirect:
+    """Keep a language for a year."""
+    answer = Redirect(_inside(back), status_code=303)
+    if chosen in ("vi", "en"):
+        answer.set_cookie(Cookie(COOKIE, chosen, max_age=365 * 86_400, samesite="lax"))
+    return answer
+
+
+ROUTES = [home, login_page, log_in_here, log_out_here, choose_language]

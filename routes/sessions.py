@@ -1,0 +1,54 @@
+"""Logging in for programs: a bearer token for a login and password."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+import msgspec
+from litestar import Request, delete, post
+from msgspec import Meta
+
+from postal_track.staff import Actor, log_in, log_out
+from routes.guards import logged_in
+
+
+class Credentials(msgspec.Struct, forbid_unknown_fields=True):
+    """Who asks for a token."""
+
+    login: Annotated[str, Meta(max_length=40)]
+    password: Annotated[str, Meta(max_length=200)]
+
+
+class Token(msgspec.Struct):
+    """A session; send it as ``Authorization: Bearer``."""
+
+    token: str
+    expires_at: datetime
+    name: str
+    role: str
+    places: list[str]
+
+
+@post(
+    "/api/sessions",
+    status_code=201,
+    summary="Log in",
+    description="Answers with a bearer token. Failures are counted per login and per address.",
+    tags=["Sessions"],
+    security=[{}],
+)
+async def open_session(request: Request[Any, Any, Any], data: Credentials) -> Token:
+    """Open a session for a program."""
+    address = request.client.host if request.client else ""
+    opened = await log_in(data.login, data.password, address, request.headers.get("user-agent", ""))
+    actor = opened.actor
+    places = sorted(str(place) for place in actor.places)
+    return Token(opened.token, opened.expires_at, actor.name, actor.role.value, places)
+
+
+@delete("/api/sessions", summary="Log out", tags=["Sessions"], guards=[logged_in])
+async def close_session(request: Request[Actor, str, Any]) -> None:
+    """End the session that asks."""
+    await log_out(request.auth)
+
+
+ROUTES = [open_session, close_session]
