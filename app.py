@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+
 from litestar import Litestar
 from litestar.config.csrf import CSRFConfig
 from litestar.contrib.jinja import JinjaTemplateEngine
@@ -34,7 +35,9 @@ async def _with_database(app: Litestar) -> AsyncIterator[None]:
 
 def _forms() -> CSRFConfig:
     secure = settings().PUBLIC_URL.startswith("https://")
-    return CSRFConfig(secret=settings().SECRET_KEY, cookie_secure=secure, cookie_samesite="lax")
+    return CSRFConfig(
+        secret=settings().SECRET_KEY, cookie_secure=secure, cookie_samesite="lax"
+    )
 
 
 def create_app() -> Litestar:
@@ -54,19 +57,29 @@ def create_app() -> Litestar:
         exception_handlers=HANDLERS,
         after_request=headers,
         template_config=TemplateConfig(
-            directory=ROOT / "routes" / "templates", engine=JinjaTemplateEngine, engine_callback=pages.prepare
+            directory=ROOT / "routes" / "templates",
+            engine=JinjaTemplateEngine,
+            engine_callback=pages.prepare,
         ),
         request_max_body_size=LARGEST_REQUEST,
         openapi_config=OpenAPIConfig(
             title="Postal Track",
             version="0.1.0",
-            description="Who holds a dossier, with proof: orders, scans, custody and public status.",
+            description="Who holds a dossier, with proof: orders, scans, status.",
             path="/schema",
-            # No page that fetches its scripts from elsewhere: the document itself, for any tool.
-            render_plugins=[JsonRenderPlugin(path=["/", "/openapi.json"]), YamlRenderPlugin()],
+            # No page that fetches its scripts from elsewhere: the document itself, for
+            # any tool.
+            render_plugins=[
+                JsonRenderPlugin(path=["/", "/openapi.json"]),
+                YamlRenderPlugin(),
+            ],
             components=Components(
                 security_schemes={
-                    "session": SecurityScheme(type="http", scheme="bearer", description="From POST /api/sessions")
+                    "session": SecurityScheme(
+                        type="http",
+                        scheme="bearer",
+                        description="From POST /api/sessions",
+                    )
                 }
             ),
             security=[{"session": []}],

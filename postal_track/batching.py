@@ -1,8 +1,8 @@
 """Calls that arrive together share one run.
 
-Under load many requests wait for the same thing: a session to be looked up, a scan to be written. One
-run for all who came while the last was busy costs hardly more than one for each, and adds no waiting
-when nobody else is there. Knows nothing of what is run.
+Under load many requests wait for the same thing: a session to be looked up, a scan to
+be written. One run for all who came while the last was busy costs hardly more than one
+for each, and adds no waiting when nobody else is there. Knows nothing of what is run.
 """
 
 import asyncio
@@ -16,8 +16,8 @@ Answer = TypeVar("Answer")
 class Together(Generic[One, Answer]):
     """Gather single calls into lists for ``run``, which answers in the same order.
 
-    At most ``most`` go into one run and ``lanes`` runs go on at once. When a run of several fails,
-    each is run alone, so that nobody fails for his neighbour.
+    At most ``most`` go into one run and ``lanes`` runs go on at once. When a run of
+    several fails, each is run alone, so that nobody fails for his neighbour.
     """
 
     def __init__(
@@ -46,7 +46,10 @@ class Together(Generic[One, Answer]):
     async def _work(self) -> None:
         try:
             while self._waiting:
-                batch, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
+                batch, self._waiting = (
+                    self._waiting[: self._most],
+                    self._waiting[self._most :],
+                )
                 await self._serve(batch)
         finally:
             self._free += 1

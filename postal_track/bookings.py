@@ -1,7 +1,8 @@
 """Orders: a dossier with its persons, papers, waybill and label, and later its result.
 
-The way into the ledger: an item is born here, by the same chain that every scan continues. Positions are
-found before the transaction begins; no network is ever waited for under a lock.
+The way into the ledger: an item is born here, by the same chain that every scan
+continues. Positions are found before the transaction begins; no network is ever waited
+for under a lock.
 """
 
 import re
@@ -17,9 +18,26 @@ from asyncpg import Connection, Record
 
 from postal_track import chronicle, codes, outgoing, promises
 from postal_track.chronicle import Chain
-from postal_track.custody import CITIZEN, SYSTEM, Event, Leg, Party, PartyKind, Role, Step
+from postal_track.custody import (
+    CITIZEN,
+    Event,
+    Leg,
+    Party,
+    PartyKind,
+    Role,
+    Step,
+)
 from postal_track.database import transaction
-from postal_track.errors import BadAddress, BadInput, BadPhone, Conflict, NotAllowed, NotFound, NotYourPlace, Problem
+from postal_track.errors import (
+    BadAddress,
+    BadInput,
+    BadPhone,
+    Conflict,
+    NotAllowed,
+    NotFound,
+    NotYourPlace,
+    Problem,
+)
 from postal_track.notices import Occasion
 from postal_track.phones import normalise
 from postal_track.places import Located, locate, nearest
@@ -35,7 +53,10 @@ _DOSSIER_CODE = re.compile(r"\S(.{0,48}\S)?")
 
 @dataclass(frozen=True, slots=True)
 class PersonGiven:
-    """A person as an order names him. ``ward`` is its code; empty: found in the address."""
+    """A person as an order names him. ``ward`` is its code; empty.
+
+    Found in the address.
+    """
 
     name: str
     phone: str
@@ -54,10 +75,13 @@ class PaperGiven:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """What is asked of the post for one dossier. ``id`` is the sender's: the same order twice is one dossier.
+    """What is asked of the post for one dossier. ``id`` is the sender's.
 
-    ``procedure`` and ``agency`` are their codes, ``office`` the code of the post office that collects
-    (empty: the nearest). ``codes`` are (source, code) as other systems gave them.
+    The same order twice is one dossier.
+
+    ``procedure`` and ``agency`` are their codes, ``office`` the code of the post office
+    that collects (empty: the nearest). ``codes`` are (source, code) as other systems
+    gave them.
     """
 
     id: UUID
@@ -76,7 +100,10 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Booked:
-    """The dossier that an order became. ``waybill`` is ``None`` when only the result is to be brought."""
+    """The dossier that an order became.
+
+    ``waybill`` is ``None`` when only the result is to be brought.
+    """
 
     dossier: int
     token: str
@@ -95,7 +122,9 @@ class _Draft:
 
 
 async def book(order: Order, actor: Actor | None) -> Booked:
-    """Take an order in. ``actor`` is the clerk or the system; ``None`` for a citizen's own booking.
+    """Take an order in. ``actor`` is the clerk or the system.
+
+    ``None`` for a citizen's own booking.
 
     Raises ``BadInput`` naming every field that cannot be used; nothing is written then.
     """
@@ -116,7 +145,11 @@ async def book(order: Order, actor: Actor | None) -> Booked:
 async def _read(order: Order) -> _Draft:
     draft = _Draft(order)
     _plain_faults(draft)
-    for part, person in (("owner", order.owner), ("filer", order.filer), ("recipient", order.recipient)):
+    for part, person in (
+        ("owner", order.owner),
+        ("filer", order.filer),
+        ("recipient", order.recipient),
+    ):
         if person is not None:
             await _read_person(draft, part, person)
     return draft
@@ -125,20 +158,36 @@ async def _read(order: Order) -> _Draft:
 def _plain_faults(draft: _Draft) -> None:
     order, say = draft.order, draft.problems.append
     if order.service not in SERVICES:
-        say(Problem("service", "Choose send, receive or both.", "Hãy chọn gửi, nhận hoặc cả hai."))
+        say(
+            Problem(
+                "service",
+                "Choose send, receive or both.",
+                "Hãy chọn gửi, nhận hoặc cả hai.",
+            )
+        )
     if order.language not in ("vi", "en"):
         say(Problem("language", "Choose vi or en.", "Hãy chọn vi hoặc en."))
     if order.service != "receive" and not order.papers:
-        say(Problem("papers", "List at least one paper.", "Hãy ghi ít nhất một giấy tờ."))
+        say(
+            Problem(
+                "papers", "List at least one paper.", "Hãy ghi ít nhất một giấy tờ."
+            )
+        )
     if len(order.papers) > MOST_PAPERS:
-        say(Problem("papers", f"At most {MOST_PAPERS} lines.", f"Nhiều nhất {MOST_PAPERS} dòng."))
+        say(
+            Problem(
+                "papers",
+                f"At most {MOST_PAPERS} lines.",
+                f"Nhiều nhất {MOST_PAPERS} dòng.",
+            )
+        )
     for at, paper in enumerate(order.papers):
         if not paper.name.strip() or not _counted(paper):
             say(
                 Problem(
                     f"papers.{at}",
-                    "Name the paper and count its originals and copies, together at least one.",
-                    "Hãy ghi tên giấy tờ, số bản chính và bản sao, tổng ít nhất là một.",
+                    "Name the paper; originals and copies make at least one.",
+                    "Hãy ghi tên giấy tờ; bản chính và bản sao ít nhất là một.",
                 )
             )
     for at, (source, code) in enumerate(order.codes):
@@ -159,7 +208,9 @@ def _counted(paper: PaperGiven) -> bool:
 
 async def _read_person(draft: _Draft, part: str, person: PersonGiven) -> None:
     if not person.name.strip():
-        draft.problems.append(Problem(f"{part}.name", "The name is missing.", "Thiếu họ tên."))
+        draft.problems.append(
+            Problem(f"{part}.name", "The name is missing.", "Thiếu họ tên.")
+        )
     phone = ""
     try:
         phone = normalise(person.phone).e164
@@ -176,23 +227,34 @@ async def _read_person(draft: _Draft, part: str, person: PersonGiven) -> None:
 async def _booked_before(connection: Connection, order: UUID) -> Booked | None:
     row = await connection.fetchrow(
         """
-        SELECT d.id, d.token, d.slug, o.code, i.waybill FROM dossier d JOIN office o ON o.id = d.office
+        SELECT d.id, d.token, d.slug, o.code, i.waybill FROM dossier d JOIN office o ON
+            o.id = d.office
         LEFT JOIN item i ON i.dossier = d.id AND i.leg = 'dossier' WHERE d.order_id = $1
         """,
         order,
     )
-    return Booked(row["id"], row["token"], row["slug"], row["waybill"], row["code"]) if row else None
+    return (
+        Booked(row["id"], row["token"], row["slug"], row["waybill"], row["code"])
+        if row
+        else None
+    )
 
 
-async def _one(connection: Connection, table: str, code: str, draft: _Draft) -> Record | None:
+async def _one(
+    connection: Connection, table: str, code: str, draft: _Draft
+) -> Record | None:
     row = await connection.fetchrow(f"SELECT * FROM {table} WHERE code = $1", code)  # noqa: S608 - ours
     if row is None:
-        draft.problems.append(Problem(table, "Choose one from the list.", "Hãy chọn trong danh sách."))
+        draft.problems.append(
+            Problem(table, "Choose one from the list.", "Hãy chọn trong danh sách.")
+        )
     return row
 
 
-async def _office(connection: Connection, draft: _Draft, agency: Record | None) -> Record | None:
-    """Take the office that was asked for, else the one nearest to where the post has to go first."""
+async def _office(
+    connection: Connection, draft: _Draft, agency: Record | None
+) -> Record | None:
+    """Take the office that was asked for, else the one nearest to the citizen."""
     if draft.order.office:
         return await _one(connection, "office", draft.order.office, draft)
     offices = await connection.fetch("SELECT * FROM office WHERE NOT hub")
@@ -212,10 +274,14 @@ async def _open(
     actor: Actor | None,
 ) -> tuple[list[int], Booked]:
     order, now = draft.order, datetime.now(UTC)
-    token, slug = secrets.token_urlsafe(16), "".join(secrets.choice(_SLUG) for _ in range(10))
+    token, slug = (
+        secrets.token_urlsafe(16),
+        "".join(secrets.choice(_SLUG) for _ in range(10)),
+    )
     dossier = await connection.fetchval(
         """
-        INSERT INTO dossier (token, slug, agency, procedure, office, service, language, source, order_id,
+        INSERT INTO dossier (token, slug, agency, procedure, office, service, language,
+            source, order_id,
             created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) RETURNING id
         """,
         token,
@@ -255,7 +321,8 @@ async def _open(
 async def _write_persons(connection: Connection, dossier: int, draft: _Draft) -> None:
     await connection.executemany(
         """
-        INSERT INTO person (dossier, part, name, phone, address, ward, lat, lon, position_source, accuracy_m)
+        INSERT INTO person (dossier, part, name, phone, address, ward, lat, lon,
+            position_source, accuracy_m)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
         """,
         [
@@ -276,20 +343,32 @@ async def _write_persons(connection: Connection, dossier: int, draft: _Draft) ->
     )
 
 
-async def _write_papers(connection: Connection, dossier: int, papers: Sequence[PaperGiven]) -> None:
+async def _write_papers(
+    connection: Connection, dossier: int, papers: Sequence[PaperGiven]
+) -> None:
     await connection.executemany(
-        "INSERT INTO paper (dossier, position, name, originals, copies) VALUES ($1, $2, $3, $4, $5)",
-        [(dossier, at, p.name.strip()[:240], p.originals, p.copies) for at, p in enumerate(papers, 1)],
+        """
+        INSERT INTO paper (dossier, position, name, originals, copies)
+        VALUES ($1, $2, $3, $4, $5)
+        """,
+        [
+            (dossier, at, p.name.strip()[:240], p.originals, p.copies)
+            for at, p in enumerate(papers, 1)
+        ],
     )
 
 
 async def _write_codes(
-    connection: Connection, dossier: int, given: Sequence[tuple[str, str]], now: datetime
+    connection: Connection,
+    dossier: int,
+    given: Sequence[tuple[str, str]],
+    now: datetime,
 ) -> None:
     for source, code in given:
         kept = await connection.fetchval(
             """
-            INSERT INTO dossier_code (dossier, source, code, given_at) VALUES ($1, $2, $3, $4)
+            INSERT INTO dossier_code (dossier, source, code, given_at) VALUES ($1, $2,
+                $3, $4)
             ON CONFLICT (source, code) DO NOTHING RETURNING id
             """,
             dossier,
@@ -299,16 +378,24 @@ async def _write_codes(
         )
         if kept is None:
             raise Conflict(
-                why="another dossier has this code", why_vi="mã này đã thuộc về hồ sơ khác"
+                why="another dossier has this code",
+                why_vi="mã này đã thuộc về hồ sơ khác",
             )
 
 
 async def _bear(
-    connection: Connection, dossier: int, leg: Leg, first: Event, promised: Any, event: UUID
+    connection: Connection,
+    dossier: int,
+    leg: Leg,
+    first: Event,
+    promised: Any,
+    event: UUID,
 ) -> Chain:
     """Give birth to an item: waybill, row, label and the first line of its ledger."""
     number = await connection.fetchval("SELECT nextval('waybill_serial')")
-    chain = await chronicle.bear(connection, waybill(number), dossier, leg.value, promised, first)
+    chain = await chronicle.bear(
+        connection, waybill(number), dossier, leg.value, promised, first
+    )
     _add(chain, first, event)
     await chronicle.write(connection, [chain])
     return chain
@@ -336,7 +423,10 @@ async def _tell(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Announcement:
-    """An agency's word that a result is ready. ``id`` is the sender's: twice is once. ``fee``: VND to collect."""
+    """An agency's word that a result is ready. ``id`` is the sender's: twice is once.
+
+    ``fee``: VND to collect.
+    """
 
     id: UUID
     token: str
@@ -346,16 +436,20 @@ class Announcement:
 
 
 async def announce_result(said: Announcement, actor: Actor) -> str:
-    """Record that a dossier's result is ready and released to the post; the new item's waybill.
+    """Record that a dossier's result is ready and released to the post.
 
-    The agency holds the result until a carrier accepts it. Announcing twice gives the same waybill.
+    The new item's waybill.
+
+    The agency holds the result until a carrier accepts it. Announcing twice gives the
+    same waybill.
     """
     if actor.role is not Role.OFFICER:
         raise NotAllowed
     _check(said)
     async with transaction() as connection:
         row = await connection.fetchrow(
-            "SELECT id, agency, office FROM dossier WHERE token = $1 FOR UPDATE", said.token
+            "SELECT id, agency, office FROM dossier WHERE token = $1 FOR UPDATE",
+            said.token,
         )
         if row is None:
             raise NotFound
@@ -380,7 +474,9 @@ async def announce_result(said: Announcement, actor: Actor) -> str:
         )
         promised = promises.promise("result", now, outlying=False)
         chain = await _bear(connection, row["id"], Leg.RESULT, ready, promised, said.id)
-        await connection.execute("UPDATE item SET fee = $2 WHERE id = $1", chain.id, said.fee)
+        await connection.execute(
+            "UPDATE item SET fee = $2 WHERE id = $1", chain.id, said.fee
+        )
         released = Event(
             step=Step.RELEASED,
             by=actor.party,
@@ -397,27 +493,44 @@ async def announce_result(said: Announcement, actor: Actor) -> str:
 
 def _check(said: Announcement) -> None:
     problems = []
-    if not 0 < said.originals + said.copies <= MOST_OF_ONE_PAPER or min(said.originals, said.copies) < 0:
+    if (
+        not 0 < said.originals + said.copies <= MOST_OF_ONE_PAPER
+        or min(said.originals, said.copies) < 0
+    ):
         problems.append(
-            Problem("originals", "Count the result: at least one sheet.", "Hãy ghi số bản kết quả, ít nhất một bản.")
+            Problem(
+                "originals",
+                "Count the result: at least one sheet.",
+                "Hãy ghi số bản kết quả, ít nhất một bản.",
+            )
         )
     if not 0 <= said.fee <= 1_000_000_000:
-        problems.append(Problem("fee", "The amount is not plausible.", "Số tiền không hợp lý."))
+        problems.append(
+            Problem("fee", "The amount is not plausible.", "Số tiền không hợp lý.")
+        )
     if problems:
         raise BadInput(tuple(problems))
 
 
-async def print_pool(actor: Actor, size: int, office: int | None = None) -> tuple[int, list[str]]:
-    """Give out ``size`` waybills for labels printed ahead: the pool's number and its waybills."""
+async def print_pool(
+    actor: Actor, size: int, office: int | None = None
+) -> tuple[int, list[str]]:
+    """Give out ``size`` waybills for labels printed ahead.
+
+    The pool's number and its waybills.
+    """
     office = office or actor.office
     if actor.role not in (Role.CLERK, Role.SUPERVISOR) or office is None:
         raise NotAllowed
     if not 1 <= size <= 1000:
-        raise BadInput((Problem("size", "Between 1 and 1000 labels.", "Từ 1 đến 1000 nhãn."),))
+        raise BadInput(
+            (Problem("size", "Between 1 and 1000 labels.", "Từ 1 đến 1000 nhãn."),)
+        )
     async with transaction() as connection:
         pool = await connection.fetchval(
             """
-            INSERT INTO label_pool (office, printed_by, printed_at, size) VALUES ($1, $2, now(), $3)
+            INSERT INTO label_pool (office, printed_by, printed_at, size) VALUES ($1,
+                $2, now(), $3)
             RETURNING id
             """,
             office,
@@ -429,6 +542,10 @@ async def print_pool(actor: Actor, size: int, office: int | None = None) -> tupl
         )
         waybills = [waybill(row["n"]) for row in numbers]
         await connection.execute(
-            "INSERT INTO label (waybill, pool) SELECT w, $2 FROM unnest($1::text[]) AS w", waybills, pool
+            """
+            INSERT INTO label (waybill, pool) SELECT w, $2 FROM unnest($1::text[]) AS w
+            """,
+            waybills,
+            pool,
         )
     return pool, waybills

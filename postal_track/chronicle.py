@@ -1,7 +1,8 @@
 """Items with their chains, read and written in bulk.
 
-Knows the tables and nothing of what a step means. Rows are locked before they are judged, always in
-the order of their ids; every write is one statement for all items of the call.
+Knows the tables and nothing of what a step means. Rows are locked before they are
+judged, always in the order of their ids; every write is one statement for all items of
+the call.
 """
 
 import secrets
@@ -17,8 +18,10 @@ from postal_track.custody import UNBORN, Custody, Event, Kind, Party, Stage, Ste
 from postal_track.ledger import Entry, digest, genesis, seal_private
 
 _ITEM = """
-    i.id, i.waybill, i.dossier, i.leg, i.promised_on, i.fee, i.stage, i.sender, i.addressee, i.holder,
-    i.holder_place, i.since, i.released_to, i.released_at, i.bound_for, i.attempts, i.originals,
+    i.id, i.waybill, i.dossier, i.leg, i.promised_on, i.fee, i.stage, i.sender,
+    i.addressee, i.holder,
+    i.holder_place, i.since, i.released_to, i.released_at, i.bound_for, i.attempts,
+    i.originals,
     i.copies, i.seal_no, i.last_at, i.seq, i.head
 """
 
@@ -42,10 +45,20 @@ class Chain:
     details: list[tuple[UUID, bytes, dict[str, Any]]] = field(default_factory=list)
 
     @classmethod
-    def born(cls, id: int, waybill: str, dossier: int, leg: str, promised_on: date | None) -> "Chain":
+    def born(
+        cls, id: int, waybill: str, dossier: int, leg: str, promised_on: date | None
+    ) -> "Chain":
         """Begin the chain of an item that has no line yet."""
         return cls(
-            id, waybill, dossier, leg, promised_on, UNBORN, 0, genesis(waybill), story=[]
+            id,
+            waybill,
+            dossier,
+            leg,
+            promised_on,
+            UNBORN,
+            0,
+            genesis(waybill),
+            story=[],
         )
 
     def before(self, at: datetime) -> Custody:
@@ -72,11 +85,18 @@ class Chain:
             raise LookupError(f"the story of {self.waybill} was not read")
         return self.story
 
-    def add(self, event: Event, line: Mapping[str, Any], found: Sequence[Kind], private: dict[str, Any]) -> None:
+    def add(
+        self,
+        event: Event,
+        line: Mapping[str, Any],
+        found: Sequence[Kind],
+        private: dict[str, Any],
+    ) -> None:
         """Append a line; the present moves only when the event is not late.
 
-        ``line`` holds the entry's remaining fields: id, device, device_seq, device_at, recorded_at,
-        reason, proof. ``private`` is what goes to the erasable detail; empty for nothing.
+        ``line`` holds the entry's remaining fields: id, device, device_seq, device_at,
+        recorded_at, reason, proof. ``private`` is what goes to the erasable detail;
+        empty for nothing.
         """
         salt = secrets.token_bytes(16) if private else b""
         entry = Entry(
@@ -182,7 +202,8 @@ def entry_of(row: Record | Mapping[str, Any], waybill: str) -> Entry:
 async def lock(connection: Connection, waybills: Sequence[str]) -> dict[str, Chain]:
     """Lock the items that these labels are on, in the order of their ids; by label.
 
-    Two labels of one item (its own, and one from a pool) share one chain. Unknown labels are absent.
+    Two labels of one item (its own, and one from a pool) share one chain. Unknown
+    labels are absent.
     """
     rows = await connection.fetch(
         f"""
@@ -234,31 +255,44 @@ async def read_stories(connection: Connection, chains: Iterable[Chain]) -> None:
 
 
 _LINES = """
-    INSERT INTO event (id, item, seq, step, by, place, taker, towards, at, device_at, recorded_at,
-        device, device_seq, originals, copies, seal_no, seal_broken, damaged, reason, proof,
+    INSERT INTO event (id, item, seq, step, by, place, taker, towards, at, device_at,
+        recorded_at,
+        device, device_seq, originals, copies, seal_no, seal_broken, damaged, reason,
+            proof,
         private, previous, hash, flags)
     SELECT id, item, seq, step, by, place, taker, towards, at, device_at, recorded_at,
-        device, device_seq, originals, copies, seal_no, seal_broken, damaged, reason, proof,
+        device, device_seq, originals, copies, seal_no, seal_broken, damaged, reason,
+            proof,
         private, previous, hash, string_to_array(flags, ',')
-    FROM unnest($1::uuid[], $2::bigint[], $3::int[], $4::text[], $5::text[], $6::text[], $7::text[],
-        $8::text[], $9::timestamptz[], $10::timestamptz[], $11::timestamptz[], $12::text[],
-        $13::bigint[], $14::int[], $15::int[], $16::text[], $17::bool[], $18::bool[], $19::text[],
+    FROM unnest($1::uuid[], $2::bigint[], $3::int[], $4::text[], $5::text[], $6::text[],
+        $7::text[],
+        $8::text[], $9::timestamptz[], $10::timestamptz[], $11::timestamptz[],
+        $12::text[],
+        $13::bigint[], $14::int[], $15::int[], $16::text[], $17::bool[], $18::bool[],
+        $19::text[],
         $20::text[], $21::bytea[], $22::bytea[], $23::bytea[], $24::text[])
-        AS l(id, item, seq, step, by, place, taker, towards, at, device_at, recorded_at, device,
-        device_seq, originals, copies, seal_no, seal_broken, damaged, reason, proof, private,
+        AS l(id, item, seq, step, by, place, taker, towards, at, device_at, recorded_at,
+            device,
+        device_seq, originals, copies, seal_no, seal_broken, damaged, reason, proof,
+            private,
         previous, hash, flags)
 """
 
 _ITEMS = """
-    UPDATE item SET stage = n.stage, sender = n.sender, addressee = n.addressee, holder = n.holder,
+    UPDATE item SET stage = n.stage, sender = n.sender, addressee = n.addressee, holder
+        = n.holder,
         holder_place = n.holder_place, since = n.since, released_to = n.released_to,
         released_at = n.released_at, bound_for = n.bound_for, attempts = n.attempts,
-        originals = n.originals, copies = n.copies, seal_no = n.seal_no, last_at = n.last_at,
+        originals = n.originals, copies = n.copies, seal_no = n.seal_no, last_at =
+            n.last_at,
         seq = n.seq, head = n.head
-    FROM unnest($25::bigint[], $26::text[], $27::text[], $28::text[], $29::text[], $30::text[],
-        $31::timestamptz[], $32::text[], $33::timestamptz[], $34::text[], $35::int[], $36::int[],
+    FROM unnest($25::bigint[], $26::text[], $27::text[], $28::text[], $29::text[],
+        $30::text[],
+        $31::timestamptz[], $32::text[], $33::timestamptz[], $34::text[], $35::int[],
+        $36::int[],
         $37::int[], $38::text[], $39::timestamptz[], $40::int[], $41::bytea[])
-        AS n(id, stage, sender, addressee, holder, holder_place, since, released_to, released_at,
+        AS n(id, stage, sender, addressee, holder, holder_place, since, released_to,
+            released_at,
         bound_for, attempts, originals, copies, seal_no, last_at, seq, head)
     WHERE item.id = n.id
 """
@@ -267,7 +301,7 @@ _BOTH = f"WITH lines AS ({_LINES}) {_ITEMS}"
 
 
 async def write(connection: Connection, chains: Iterable[Chain]) -> None:
-    """Write the added lines and the new state of every chain, in one statement for all."""
+    """Write the added lines and the new states, in one statement for all chains."""
     touched = [chain for chain in chains if chain.added]
     if not touched:
         return
@@ -278,7 +312,9 @@ async def write(connection: Connection, chains: Iterable[Chain]) -> None:
     ]
     states = [_state(chain) for chain in touched]
     await connection.execute(
-        _BOTH, *map(list, zip(*lines, strict=True)), *map(list, zip(*states, strict=True))
+        _BOTH,
+        *map(list, zip(*lines, strict=True)),
+        *map(list, zip(*states, strict=True)),
     )
     details = [detail for chain in touched for detail in chain.details]
     if details:
@@ -357,14 +393,16 @@ async def bear(
     promised_on: date | None,
     first: Event,
 ) -> Chain:
-    """Insert the row of a new item, with its label, so that its first line can be written.
+    """Insert the row of a new item, with its label, ready for its first line.
 
-    The row stands for the moment between the insert and ``write`` of the same transaction only.
+    The row stands for the moment between the insert and ``write`` of the same
+    transaction only.
     """
     now = apply(UNBORN, first)
     item = await connection.fetchval(
         """
-        INSERT INTO item (waybill, dossier, leg, promised_on, created_at, stage, sender, addressee,
+        INSERT INTO item (waybill, dossier, leg, promised_on, created_at, stage, sender,
+            addressee,
             holder, since, attempts, last_at, seq, head)
         VALUES ($1, $2, $3, $4, now(), $5, $6, $7, $8, $9, 0, $9, 0, $10) RETURNING id
         """,
@@ -380,6 +418,8 @@ async def bear(
         genesis(waybill),
     )
     await connection.execute(
-        "INSERT INTO label (waybill, item, bound_at) VALUES ($1, $2, now())", waybill, item
+        "INSERT INTO label (waybill, item, bound_at) VALUES ($1, $2, now())",
+        waybill,
+        item,
     )
     return Chain.born(item, waybill, dossier, leg, promised_on)

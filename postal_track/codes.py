@@ -1,7 +1,7 @@
 """The citizen's one-time codes: six digits that prove he agreed to a handover.
 
-A code is never stored: it is derived from a random nonce and the secret key. Five wrong tries lock it.
-Rows are read and written under the lock of their item.
+A code is never stored: it is derived from a random nonce and the secret key. Five wrong
+tries lock it. Rows are read and written under the lock of their item.
 """
 
 import hashlib
@@ -34,7 +34,10 @@ class _Code:
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """What came of a try: right; or how many are left, and whether this one locked the code."""
+    """What came of a try: right.
+
+    Or how many are left, and whether this one locked the code.
+    """
 
     right: bool
     left: int
@@ -48,19 +51,27 @@ class Codes:
     rows: dict[tuple[int, str], _Code] = field(default_factory=dict)
 
     def try_out(self, item: int, purpose: str, given: str, at: datetime) -> Tried:
-        """Hold what the citizen said at ``at`` against the code in force. A wrong try is counted."""
+        """Hold what the citizen said at ``at`` against the code in force.
+
+        A wrong try is counted.
+        """
         code = self.rows.get((item, purpose))
         if code is None:
             return Tried(right=False, left=TRIES)
         if code.wrong >= TRIES:
             return Tried(right=False, left=0)
         said = "".join(given.split())
-        if hmac.compare_digest(said.encode(), digits(code.nonce).encode()) and at <= code.expires_at:
+        if (
+            hmac.compare_digest(said.encode(), digits(code.nonce).encode())
+            and at <= code.expires_at
+        ):
             code.used = code.changed = True
             return Tried(right=True, left=TRIES - code.wrong)
         code.wrong += 1
         code.changed = True
-        return Tried(right=False, left=TRIES - code.wrong, locked_now=code.wrong == TRIES)
+        return Tried(
+            right=False, left=TRIES - code.wrong, locked_now=code.wrong == TRIES
+        )
 
 
 def digits(nonce: bytes) -> str:
@@ -79,7 +90,8 @@ async def in_force(connection: Connection, items: Iterable[int]) -> Codes:
         """
         SELECT DISTINCT ON (item, purpose) id, item, purpose, nonce, expires_at, wrong,
             used_at IS NOT NULL AS used
-        FROM one_time_code WHERE item = ANY($1::bigint[]) ORDER BY item, purpose, id DESC
+        FROM one_time_code WHERE item = ANY($1::bigint[]) ORDER BY item, purpose, id
+            DESC
         """,
         wanted,
     )
@@ -102,7 +114,8 @@ async def keep(connection: Connection, codes: Codes) -> None:
         """
         UPDATE one_time_code AS c SET wrong = n.wrong,
             used_at = CASE WHEN n.used THEN coalesce(c.used_at, now()) END
-        FROM unnest($1::bigint[], $2::int[], $3::bool[]) AS n(id, wrong, used) WHERE c.id = n.id
+        FROM unnest($1::bigint[], $2::int[], $3::bool[]) AS n(id, wrong, used) WHERE
+            c.id = n.id
         """,
         [code.id for code in changed],
         [code.wrong for code in changed],
@@ -111,9 +124,16 @@ async def keep(connection: Connection, codes: Codes) -> None:
 
 
 async def make(
-    connection: Connection, items: Iterable[int], purpose: str, made_at: datetime, expires_at: datetime
+    connection: Connection,
+    items: Iterable[int],
+    purpose: str,
+    made_at: datetime,
+    expires_at: datetime,
 ) -> dict[int, str]:
-    """Make a new code for each item; the one before is out of force. The six digits by item."""
+    """Make a new code for each item; the one before is out of force.
+
+    The six digits by item.
+    """
     nonces = {item: secrets.token_bytes(16) for item in sorted(items)}
     await connection.execute(
         """

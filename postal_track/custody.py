@@ -1,7 +1,8 @@
 """Who holds an item, and how it changes hands.
 
-The rule book: no HTTP, no tables, no clock. An item has one holder at every moment. A release does not
-move custody; the receiver's own word does. A missing item is thus always answered for by someone.
+The rule book: no HTTP, no tables, no clock. An item has one holder at every moment. A
+release does not move custody; the receiver's own word does. A missing item is thus
+always answered for by someone.
 """
 
 from collections.abc import Iterable
@@ -23,7 +24,10 @@ class PartyKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, order=True)
 class Party:
-    """One side of a handover. Written ``staff:12``, ``office:3``, ``agency:5``, ``citizen`` or ``system``."""
+    """One side of a handover.
+
+    Written ``staff:12``, ``office:3``, ``agency:5``, ``citizen`` or ``system``.
+    """
 
     kind: PartyKind
     id: int = 0
@@ -66,18 +70,29 @@ class Leg(StrEnum):
 
 
 class Stage(StrEnum):
-    """What an item is now. The arrows are the expected steps; anything else is recorded and flagged."""
+    """What an item is now. The arrows are the expected steps.
+
+    Anything else is recorded and flagged.
+    """
 
     UNBORN = "unborn"  # -> booked, ready
     BOOKED = "booked"  # -> collected (accepted), booked (pickup failed)
     READY = "ready"  # -> collected (accepted)
     COLLECTED = "collected"  # -> at office, in transit, out for delivery, received
-    AT_OFFICE = "at_office"  # -> in transit, out for delivery, delivered over the counter
+    AT_OFFICE = (
+        "at_office"  # -> in transit, out for delivery, delivered over the counter
+    )
     IN_TRANSIT = "in_transit"  # -> at office, in transit, out for delivery, received
-    OUT_FOR_DELIVERY = "out_for_delivery"  # -> received, delivered, attempted, at office
-    ATTEMPTED = "attempted"  # -> out for delivery, at office, in transit, received, delivered
+    OUT_FOR_DELIVERY = (
+        "out_for_delivery"  # -> received, delivered, attempted, at office
+    )
+    ATTEMPTED = (
+        "attempted"  # -> out for delivery, at office, in transit, received, delivered
+    )
     MISROUTED = "misrouted"  # with an agency it was not meant for -> collected
-    RECEIVED = "received"  # the addressed agency has it; nothing but its registration follows
+    RECEIVED = (
+        "received"  # the addressed agency has it; nothing but its registration follows
+    )
     DELIVERED = "delivered"  # the citizen has it; nothing follows
 
 
@@ -99,7 +114,9 @@ class Step(StrEnum):
     RELEASED = "released"  # in limbo: promised to a receiver, still the giver's
     RECALLED = "recalled"  # out of limbo, the giver's as before
     ATTEMPTED = "attempted"  # custody stays; needs a reason
-    DELIVERED = "delivered"  # held by anyone -> the citizen's, on proof; nothing follows
+    DELIVERED = (
+        "delivered"  # held by anyone -> the citizen's, on proof; nothing follows
+    )
 
 
 class Reason(StrEnum):
@@ -155,15 +172,38 @@ MAY: dict[Step, frozenset[Role]] = {
 FOLLOWS: dict[Stage, frozenset[Step]] = {
     Stage.UNBORN: frozenset({Step.BOOKED, Step.READY}),
     Stage.BOOKED: frozenset({Step.ACCEPTED, Step.PICKUP_FAILED}),
-    Stage.READY: frozenset({Step.ACCEPTED, Step.PICKUP_FAILED, Step.RELEASED, Step.RECALLED}),
+    Stage.READY: frozenset(
+        {Step.ACCEPTED, Step.PICKUP_FAILED, Step.RELEASED, Step.RECALLED}
+    ),
     Stage.COLLECTED: frozenset(
-        {Step.TAKEN, Step.ARRIVED, Step.OUT, Step.RECEIVED, Step.RELEASED, Step.RECALLED}
+        {
+            Step.TAKEN,
+            Step.ARRIVED,
+            Step.OUT,
+            Step.RECEIVED,
+            Step.RELEASED,
+            Step.RECALLED,
+        }
     ),
     Stage.AT_OFFICE: frozenset(
-        {Step.TAKEN, Step.ARRIVED, Step.OUT, Step.DELIVERED, Step.RELEASED, Step.RECALLED}
+        {
+            Step.TAKEN,
+            Step.ARRIVED,
+            Step.OUT,
+            Step.DELIVERED,
+            Step.RELEASED,
+            Step.RECALLED,
+        }
     ),
     Stage.IN_TRANSIT: frozenset(
-        {Step.TAKEN, Step.ARRIVED, Step.OUT, Step.RECEIVED, Step.RELEASED, Step.RECALLED}
+        {
+            Step.TAKEN,
+            Step.ARRIVED,
+            Step.OUT,
+            Step.RECEIVED,
+            Step.RELEASED,
+            Step.RECALLED,
+        }
     ),
     Stage.OUT_FOR_DELIVERY: frozenset(
         {
@@ -188,7 +228,9 @@ FOLLOWS: dict[Stage, frozenset[Step]] = {
             Step.RECALLED,
         }
     ),
-    Stage.MISROUTED: frozenset({Step.ACCEPTED, Step.TAKEN, Step.RELEASED, Step.RECALLED}),
+    Stage.MISROUTED: frozenset(
+        {Step.ACCEPTED, Step.TAKEN, Step.RELEASED, Step.RECALLED}
+    ),
     Stage.RECEIVED: frozenset({Step.REGISTERED}),
     Stage.DELIVERED: frozenset(),
 }
@@ -212,9 +254,9 @@ NEEDS_REASON = frozenset({Step.PICKUP_FAILED, Step.ATTEMPTED})
 class Event:
     """What the rules need of one line of the ledger.
 
-    ``by`` is who says so, ``place`` the office or agency he acted for, ``taker`` who holds the item from
-    now on (``None``: custody stays), ``towards`` the party it is promised to or bound for; of a first event,
-    the addressee.
+    ``by`` is who says so, ``place`` the office or agency he acted for, ``taker`` who
+    holds the item from now on (``None``: custody stays), ``towards`` the party it is
+    promised to or bound for; of a first event, the addressee.
     """
 
     step: Step
@@ -267,7 +309,9 @@ def taker(step: Step, by: Party, place: Party | None, role: Role) -> Party | Non
 
 
 def announced(now: Custody, event: Event) -> bool:
-    """Whether the giver's side knew of this handover: a promise, a plan, or one and the same house.
+    """Whether the giver's side knew of this handover.
+
+    A promise, a plan, or one and the same house.
 
     From a citizen it is the citizen's proof that counts, not an announcement.
     """
@@ -284,7 +328,10 @@ def announced(now: Custody, event: Event) -> bool:
 
 
 def flags(now: Custody, event: Event) -> list[Kind]:
-    """Say what is wrong with an event that comes upon this state. Nothing here refuses it."""
+    """Say what is wrong with an event that comes upon this state.
+
+    Nothing here refuses it.
+    """
     found = []
     if event.step not in FOLLOWS[now.stage] or (
         event.step in STAYS and not _speaks_for_holder(now, event)
@@ -325,7 +372,8 @@ def _differs(agreed: int | str | None, found: int | str | None) -> bool:
 def apply(now: Custody, event: Event) -> Custody:
     """Take in one event. Never refuses."""
     held = _hand_over(now, event)
-    # What both sides counted becomes what the next handover is measured by; the first count is the sender's.
+    # What both sides counted becomes what the next handover is measured by; the first
+    # count is the sender's.
     return replace(
         held,
         stage=_stage(now, event),
@@ -382,7 +430,9 @@ def _stage(now: Custody, event: Event) -> Stage:
     if event.step is Step.RECEIVED:
         return Stage.RECEIVED if event.taker == now.addressee else Stage.MISROUTED
     if event.step is Step.ACCEPTED:
-        over_the_counter = event.taker is not None and event.taker.kind is PartyKind.OFFICE
+        over_the_counter = (
+            event.taker is not None and event.taker.kind is PartyKind.OFFICE
+        )
         return Stage.AT_OFFICE if over_the_counter else Stage.COLLECTED
     if event.step is Step.ATTEMPTED and now.stage in ENDED:
         return now.stage  # an attempt moves nothing, so it cannot undo a receipt
@@ -390,16 +440,22 @@ def _stage(now: Custody, event: Event) -> Stage:
 
 
 def read(story: Iterable[Event]) -> Custody:
-    """Fold a whole story, oldest first. Never refuses: rules may tighten, history must still read."""
+    """Fold a whole story, oldest first. Never refuses.
+
+    Rules may tighten, history must still read.
+    """
     return reduce(apply, story, UNBORN)
 
 
 def propose(
     now: Custody, role: Role, by: Party, places: frozenset[Party]
 ) -> list[Step]:
-    """List what this person may say of this item, the likeliest first. Empty: only looking is left to him.
+    """List what this person may say of this item, the likeliest first. Empty.
 
-    ``places`` are the offices or agencies he acts for. The first one is what he would most likely do now.
+    Only looking is left to him.
+
+    ``places`` are the offices or agencies he acts for. The first one is what he would
+    most likely do now.
     """
     if now.stage in (Stage.UNBORN, Stage.DELIVERED):
         return []
@@ -428,7 +484,7 @@ def _carriers_order(now: Custody, role: Role, mine: bool) -> list[Step]:
         return [Step.ACCEPTED, Step.PICKUP_FAILED]
     if now.released_to is not None and mine:
         return [Step.RECALLED]
-    if at_the_counter and not now.holder.kind is PartyKind.OFFICE:
+    if at_the_counter and now.holder.kind is not PartyKind.OFFICE:
         return [Step.ARRIVED, Step.TAKEN, Step.OUT, Step.DELIVERED, Step.ATTEMPTED]
     if at_the_counter:
         counter = [Step.DELIVERED] if to_citizen else []
@@ -437,7 +493,12 @@ def _carriers_order(now: Custody, role: Role, mine: bool) -> list[Step]:
         ends = [Step.DELIVERED, Step.ATTEMPTED] if to_citizen else [Step.ATTEMPTED]
         return [*ends, Step.RELEASED]
     if mine and now.stage is Stage.ATTEMPTED:
-        return [Step.OUT, *([Step.DELIVERED] if to_citizen else []), Step.ATTEMPTED, Step.RELEASED]
+        return [
+            Step.OUT,
+            *([Step.DELIVERED] if to_citizen else []),
+            Step.ATTEMPTED,
+            Step.RELEASED,
+        ]
     if mine:
         return [Step.OUT, Step.RELEASED]
     if now.holder.kind is PartyKind.OFFICE:

@@ -1,7 +1,7 @@
 """What parties are called: offices, agencies and staff by name.
 
-Names change seldom and are shown on every answer, so each process keeps them and reads them again when
-it meets a party it does not know, or after a minute.
+Names change seldom and are shown on every answer, so each process keeps them and reads
+them again when it meets a party it does not know, or after a minute.
 """
 
 import time
@@ -22,7 +22,10 @@ class Named:
     where: str = ""
 
 
-_PEOPLE = {CITIZEN: Named("Người dân", "The citizen"), SYSTEM: Named("Hệ thống", "The system")}
+_PEOPLE = {
+    CITIZEN: Named("Người dân", "The citizen"),
+    SYSTEM: Named("Hệ thống", "The system"),
+}
 
 
 @dataclass(slots=True)
@@ -35,11 +38,17 @@ _shelf = _Shelf()
 
 
 async def names(wanted: set[Party]) -> dict[Party, Named]:
-    """Give the names of these parties; one that does not exist is named as it is written."""
+    """Give the names of these parties.
+
+    One that does not exist is named as it is written.
+    """
     stale = time.monotonic() - _shelf.read_at > FRESH_SECONDS
     if stale or not wanted <= _shelf.names.keys():
         await _read()
-    return {party: _shelf.names.get(party, Named(str(party), str(party))) for party in wanted}
+    return {
+        party: _shelf.names.get(party, Named(str(party), str(party)))
+        for party in wanted
+    }
 
 
 def forget() -> None:
@@ -53,12 +62,15 @@ async def _read() -> None:
             """
             SELECT 'office' AS kind, id, name, name AS name_en, '' AS place FROM office
             UNION ALL SELECT 'agency', id, name, name_en, '' FROM agency
-            UNION ALL SELECT 'staff', s.id, s.name, s.name, coalesce(o.name, '') FROM staff s
+            UNION ALL SELECT 'staff', s.id, s.name, s.name, coalesce(o.name, '') FROM
+                staff s
                 LEFT JOIN office o ON o.id = s.office
             """
         )
     _shelf.names = _PEOPLE | {
-        Party(PartyKind(row["kind"]), row["id"]): Named(row["name"], row["name_en"], row["place"])
+        Party(PartyKind(row["kind"]), row["id"]): Named(
+            row["name"], row["name_en"], row["place"]
+        )
         for row in rows
     }
     _shelf.read_at = time.monotonic()

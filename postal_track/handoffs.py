@@ -1,9 +1,10 @@
 """Scans become lines of the ledger: one function for one or many.
 
-``record`` is the only way a scan is written. It locks the items, judges each scan by the rules of
-``custody``, writes everything in bulk and says in the same transaction what is to be told to citizens.
-It has never heard of HTTP. What physically happened is written down even when it breaks a rule; only a
-claim without standing is refused, and even that is kept.
+``record`` is the only way a scan is written. It locks the items, judges each scan by
+the rules of ``custody``, writes everything in bulk and says in the same transaction
+what is to be told to citizens. It has never heard of HTTP. What physically happened is
+written down even when it breaks a rule; only a claim without standing is refused, and
+even that is kept.
 """
 
 from collections.abc import Iterable, Sequence
@@ -53,10 +54,15 @@ from postal_track.settings import settings
 from postal_track.staff import Actor
 
 IN_THE_PLACE_M = 2_000
-"""How far off his counter or desk someone may scan before it is flagged, beyond the position's accuracy."""
+"""How far off his counter or desk someone may scan before it is flagged, beyond the
+position's accuracy.
+"""
 
 IN_THE_PROVINCE_M = 150_000
-"""The same for carriers, who are on the road: An Giang with its islands, measured from any office."""
+"""The same for carriers, who are on the road.
+
+An Giang with its islands, measured from any office.
+"""
 
 TO_BE_ENDED_WITHIN = timedelta(hours=24)
 """How long the owner of an irregularity has to end it."""
@@ -64,7 +70,10 @@ TO_BE_ENDED_WITHIN = timedelta(hours=24)
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """Where a phone says it is: degrees (WGS 84) and the radius of 68 % confidence in metres."""
+    """Where a phone says it is.
+
+    Degrees (WGS 84) and the radius of 68 % confidence in metres.
+    """
 
     lat: float
     lon: float
@@ -73,7 +82,10 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """The citizen's side of a handover: a one-time code, or a signature (SVG path data)."""
+    """The citizen's side of a handover.
+
+    A one-time code, or a signature (SVG path data).
+    """
 
     kind: str
     code: str = ""
@@ -87,8 +99,9 @@ class Proof:
 class Scan:
     """One statement about one item: who says what happened, when by his device's clock.
 
-    ``id`` is the device's own: the same id twice is the same statement. ``code`` is whatever a scanner
-    read. ``sent_at`` is the device's clock at the moment of sending, by which its skew is measured.
+    ``id`` is the device's own: the same id twice is the same statement. ``code`` is
+    whatever a scanner read. ``sent_at`` is the device's clock at the moment of sending,
+    by which its skew is measured.
     """
 
     id: UUID
@@ -169,10 +182,12 @@ class _Kept:
 
 
 async def record(scans: Sequence[Scan]) -> list[Outcome]:
-    """Write scans down; answer each, in the same order. Safe to repeat: an id is written once.
+    """Write scans down; answer each, in the same order. Safe to repeat.
 
-    One transaction. An error in one scan refuses that scan only; a failure of the database raises and
-    nothing is written.
+    An id is written once.
+
+    One transaction. An error in one scan refuses that scan only; a failure of the
+    database raises and nothing is written.
     """
     if not scans:
         return []
@@ -180,8 +195,11 @@ async def record(scans: Sequence[Scan]) -> list[Outcome]:
     async with transaction() as connection:
         sheet = await _prepare(connection, claims)
         outcomes = {}
-        # A list is read in the order of its own clock, whatever order a phone sent it in.
-        for claim in sorted(claims, key=lambda c: (c.happened_at(sheet.now)[0], c.scan.device_seq)):
+        # A list is read in the order of its own clock, whatever order a phone sent it
+        # in.
+        for claim in sorted(
+            claims, key=lambda c: (c.happened_at(sheet.now)[0], c.scan.device_seq)
+        ):
             if claim.scan.id not in outcomes:
                 outcomes[claim.scan.id] = _judge(sheet, claim)
         told = await _write(connection, sheet)
@@ -205,11 +223,16 @@ class _Claim:
         except PostalTrackError as error:
             return cls(scan, "", error)
         if code.tag is not None and not genuine(code):
-            return cls(scan, code.waybill, ForgedLabel(waybill=code.waybill), forged=True)
+            return cls(
+                scan, code.waybill, ForgedLabel(waybill=code.waybill), forged=True
+            )
         return cls(scan, code.waybill, _standing(scan))
 
     def happened_at(self, now: datetime) -> tuple[datetime, bool]:
-        """Correct the device's time by its measured skew; say whether its clock is to be doubted."""
+        """Correct the device's time by its measured skew.
+
+        Say whether its clock is to be doubted.
+        """
         scan, limits = self.scan, settings()
         tolerance = timedelta(seconds=limits.CLOCK_TOLERANCE_SECONDS)
         skew = now - scan.sent_at if scan.sent_at else timedelta(0)
@@ -224,7 +247,10 @@ def _standing(scan: Scan) -> PostalTrackError | None:
     """Say why this person may not say this at all; ``None`` when he may."""
     actor = scan.actor
     if scan.step in (Step.BOOKED, Step.READY):
-        return BadScan(why="an item is not born by a scan", why_vi="bưu gửi không được tạo bằng cách quét")
+        return BadScan(
+            why="an item is not born by a scan",
+            why_vi="bưu gửi không được tạo bằng cách quét",
+        )
     if actor.role not in MAY[scan.step]:
         return NotAllowed()
     if _place(scan) is None or _place(scan) not in actor.places:
@@ -243,8 +269,10 @@ def _complete(scan: Scan) -> PostalTrackError | None:
         return BadScan(why="the dossier code is missing", why_vi="thiếu mã hồ sơ")
     if scan.step is Step.DELIVERED and not _proves(scan.proof):
         return BadScan(
-            why="a delivery needs the recipient's code, or a signature with the kind of ID and its last four digits",
-            why_vi="phát bưu gửi cần mã nhận, hoặc chữ ký cùng loại giấy tờ và 4 số cuối",
+            why="a delivery needs the recipient's code, or a signature with the kind "
+            "of ID and its last four digits",
+            why_vi="phát bưu gửi cần mã nhận, hoặc chữ ký cùng loại giấy tờ "
+            "và 4 số cuối",
         )
     return None
 
@@ -262,7 +290,10 @@ def _place(scan: Scan) -> Party | None:
 
 
 async def _prepare(connection: Connection, claims: Sequence[_Claim]) -> _Sheet:
-    """Lock the items, then look: what was answered before, which codes are in force, whose story is needed."""
+    """Lock the items, then look.
+
+    What was answered before, which codes are in force, whose story is needed.
+    """
     waybills = {c.waybill for c in claims if c.waybill}
     waybills |= {c.scan.bind_to for c in claims if c.scan.bind_to}
     chains = await chronicle.lock(connection, sorted(waybills))
@@ -279,7 +310,8 @@ async def _prepare(connection: Connection, claims: Sequence[_Claim]) -> _Sheet:
     late = [
         chain
         for c in claims
-        if (chain := chains.get(c.waybill)) and c.happened_at(now)[0] < _last(chain, now)
+        if (chain := chains.get(c.waybill))
+        and c.happened_at(now)[0] < _last(chain, now)
     ]
     await chronicle.read_stories(connection, late)
     return _Sheet(now, chains, kept, in_force, unbound)
@@ -295,7 +327,8 @@ async def _kept(connection: Connection, ids: Sequence[UUID]) -> dict[UUID, _Kept
         SELECT e.id, l.waybill, e.step, e.flags, NULL AS error, NULL AS fields
         FROM event e JOIN item l ON l.id = e.item WHERE e.id = ANY($1::uuid[])
         UNION ALL
-        SELECT id, code, step, '{}', error, fields FROM refused_scan WHERE id = ANY($1::uuid[])
+        SELECT id, code, step, '{}', error, fields FROM refused_scan WHERE id =
+            ANY($1::uuid[])
         """,
         ids,
     )
@@ -342,11 +375,18 @@ def _judge(sheet: _Sheet, claim: _Claim) -> Outcome:
 def _repeat(sheet: _Sheet, claim: _Claim, known: _Kept) -> Outcome:
     scan = claim.scan
     chain = sheet.chains.get(claim.waybill)
-    same_item = known.code == scan.code or (chain is not None and known.code == chain.waybill)
+    same_item = known.code == scan.code or (
+        chain is not None and known.code == chain.waybill
+    )
     if not same_item or known.step != scan.step.value:
-        return Outcome(scan.id, claim.waybill, error=Conflict(
-            why="another scan has the same id", why_vi="một lượt quét khác đã dùng mã số này"
-        ))
+        return Outcome(
+            scan.id,
+            claim.waybill,
+            error=Conflict(
+                why="another scan has the same id",
+                why_vi="một lượt quét khác đã dùng mã số này",
+            ),
+        )
     return Outcome(scan.id, claim.waybill, known.remarks, known.error)
 
 
@@ -366,7 +406,7 @@ def _unknown(sheet: _Sheet, claim: _Claim) -> PostalTrackError:
 
 
 def _tell(sheet: _Sheet, claim: _Claim, chain: Chain) -> Outcome:
-    """Write one scan of a known item down, unless its proof is false or it speaks for another's place."""
+    """Write one scan of a known item down, unless its proof is false."""
     scan = claim.scan
     at, doubtful = claim.happened_at(sheet.now)
     late = chain.custody.last_at is not None and at < chain.custody.last_at
@@ -386,12 +426,20 @@ def _tell(sheet: _Sheet, claim: _Claim, chain: Chain) -> Outcome:
     for kind in found:
         _open(sheet, chain, scan.id, kind, _owner(kind, now, event), "")
     if scan.step is Step.REGISTERED:
-        sheet.registrations.append((chain.dossier, scan.dossier_code.strip(), scan.due_on))
+        sheet.registrations.append(
+            (chain.dossier, scan.dossier_code.strip(), scan.due_on)
+        )
     if not late:
         authorised = scan.proof is not None and scan.proof.receiver == "authorised"
         sheet.notices.append(
             notices.Occasion(
-                chain.id, scan.id, event, now, chain.custody, scan.reason, authorised=authorised
+                chain.id,
+                scan.id,
+                event,
+                now,
+                chain.custody,
+                scan.reason,
+                authorised=authorised,
             )
         )
     return Outcome(scan.id, chain.waybill, tuple(found))
@@ -416,7 +464,10 @@ def _event(scan: Scan, at: datetime) -> Event:
 
 def _no_right_here(now: Custody, event: Event, scan: Scan) -> PostalTrackError | None:
     """Refuse what only the holder may say, and what only the other side may confirm."""
-    if event.step in (Step.RELEASED, Step.RECALLED) and now.holder not in (event.by, event.place):
+    if event.step in (Step.RELEASED, Step.RECALLED) and now.holder not in (
+        event.by,
+        event.place,
+    ):
         return NotAllowed()
     if event.step is Step.DELIVERED and now.addressee != CITIZEN:
         return NotAllowed()
@@ -428,7 +479,10 @@ def _no_right_here(now: Custody, event: Event, scan: Scan) -> PostalTrackError |
 def _check_proof(
     sheet: _Sheet, chain: Chain, now: Custody, scan: Scan, at: datetime
 ) -> tuple[str | None, PostalTrackError | None]:
-    """Hold a one-time code against the one in force; the kind of proof that stands, or why it fails."""
+    """Hold a one-time code against the one in force.
+
+    The kind of proof that stands, or why it fails.
+    """
     if scan.proof is None:
         return None, None
     if scan.proof.kind != "code":
@@ -451,8 +505,15 @@ def _check_proof(
 
 
 def _about_proof(now: Custody, event: Event, proof: str | None) -> list[Kind]:
-    """Flag taking a citizen's papers without his word: it happened, but someone must answer for it."""
-    collected = event.step is Step.ACCEPTED and now.holder == CITIZEN and now.stage is not Stage.UNBORN
+    """Flag taking a citizen's papers without his word.
+
+    It happened, but someone must answer for it.
+    """
+    collected = (
+        event.step is Step.ACCEPTED
+        and now.holder == CITIZEN
+        and now.stage is not Stage.UNBORN
+    )
     return [Kind.FAILED_PROOF] if collected and proof is None else []
 
 
@@ -467,7 +528,7 @@ def _elsewhere(scan: Scan) -> bool:
 
 
 def _breaks_the_story(chain: Chain, then: Custody, event: Event) -> bool:
-    """Whether a later handover that was in order becomes a surprise once this one is in its place."""
+    """Whether a late event makes a surprise of a later handover that was in order."""
     without, within = then, apply(then, event)
     for later in chain.after(event.at):
         if announced(without, later) and not announced(within, later):
@@ -489,7 +550,10 @@ def _line(sheet: _Sheet, scan: Scan, proof: str | None) -> dict[str, Any]:
 
 
 def _private(scan: Scan) -> dict[str, Any]:
-    """Gather what must be erasable: where a phone was, a signature, a document's end, free words."""
+    """Gather what must be erasable.
+
+    Where a phone was, a signature, a document's end, free words.
+    """
     content: dict[str, Any] = {}
     if scan.position is not None:
         p = scan.position
@@ -507,17 +571,44 @@ def _private(scan: Scan) -> dict[str, Any]:
 
 
 def _owner(kind: Kind, now: Custody, event: Event) -> Party | None:
-    """Name who must put it right: the giver when he is asked for, else the place that found it."""
-    asked = kind in (Kind.UNANNOUNCED, Kind.COUNT_MISMATCH, Kind.SEAL_BROKEN, Kind.DAMAGED)
-    if asked and now.holder.kind in (PartyKind.STAFF, PartyKind.OFFICE, PartyKind.AGENCY):
+    """Name who must put it right.
+
+    The giver when he is asked for, else the place that found it.
+    """
+    asked = kind in (
+        Kind.UNANNOUNCED,
+        Kind.COUNT_MISMATCH,
+        Kind.SEAL_BROKEN,
+        Kind.DAMAGED,
+    )
+    if asked and now.holder.kind in (
+        PartyKind.STAFF,
+        PartyKind.OFFICE,
+        PartyKind.AGENCY,
+    ):
         return now.holder
     return event.place
 
 
-def _open(sheet: _Sheet, chain: Chain, event: UUID | None, kind: Kind, owner: Party | None, detail: str) -> None:
+def _open(
+    sheet: _Sheet,
+    chain: Chain,
+    event: UUID | None,
+    kind: Kind,
+    owner: Party | None,
+    detail: str,
+) -> None:
     due = sheet.now + TO_BE_ENDED_WITHIN
     sheet.irregularities.append(
-        (chain.id, event, kind.value, str(owner or chain.custody.holder), due, sheet.now, detail)
+        (
+            chain.id,
+            event,
+            kind.value,
+            str(owner or chain.custody.holder),
+            due,
+            sheet.now,
+            detail,
+        )
     )
 
 
@@ -539,9 +630,11 @@ def _refuse(sheet: _Sheet, claim: _Claim, error: PostalTrackError) -> Outcome:
 
 
 def _without_secrets(scan: Scan) -> dict[str, Any]:
-    """Keep a refused scan as it came, less the citizen's code and signature, and less the sender's login."""
+    """Keep a refused scan as it came, less the citizen's code and signature."""
     proof = replace(scan.proof, code="", signature="") if scan.proof else None
-    words: dict[str, Any] = msgspec.to_builtins(replace(scan, proof=proof), str_keys=True)
+    words: dict[str, Any] = msgspec.to_builtins(
+        replace(scan, proof=proof), str_keys=True
+    )
     del words["actor"]
     return words
 
@@ -553,7 +646,8 @@ async def _write(connection: Connection, sheet: _Sheet) -> list[int]:
         await connection.execute(
             """
             UPDATE label SET item = n.item, bound_at = $3
-            FROM unnest($1::text[], $2::bigint[]) AS n(waybill, item) WHERE label.waybill = n.waybill
+            FROM unnest($1::text[], $2::bigint[]) AS n(waybill, item) WHERE
+                label.waybill = n.waybill
             """,
             list(sheet.bindings),
             [chain.id for chain in sheet.bindings.values()],
@@ -569,26 +663,34 @@ async def _write(connection: Connection, sheet: _Sheet) -> list[int]:
 
 
 _IRREGULARITIES = """
-    INSERT INTO irregularity (item, event, kind, owner, due_at, opened_at, detail, ending)
-    SELECT *, '' FROM unnest($1::bigint[], $2::uuid[], $3::text[], $4::text[], $5::timestamptz[],
+    INSERT INTO irregularity (item, event, kind, owner, due_at, opened_at, detail,
+        ending)
+    SELECT *, '' FROM unnest($1::bigint[], $2::uuid[], $3::text[], $4::text[],
+        $5::timestamptz[],
         $6::timestamptz[], $7::text[])
 """
 
 _REFUSALS = """
     INSERT INTO refused_scan (id, staff, code, step, at, error, fields, scan)
-    SELECT * FROM unnest($1::uuid[], $2::int[], $3::text[], $4::text[], $5::timestamptz[],
+    SELECT * FROM unnest($1::uuid[], $2::int[], $3::text[], $4::text[],
+        $5::timestamptz[],
         $6::text[], $7::jsonb[], $8::jsonb[])
     ON CONFLICT (id) DO NOTHING
 """
 
 
-async def _insert(connection: Connection, statement: str, rows: list[tuple[Any, ...]]) -> None:
+async def _insert(
+    connection: Connection, statement: str, rows: list[tuple[Any, ...]]
+) -> None:
     if rows:
         await connection.execute(statement, *map(list, zip(*rows, strict=True)))
 
 
 async def _register(connection: Connection, sheet: _Sheet) -> None:
-    """Give dossiers the agency's own code and due date. A code that another dossier has stays with that one."""
+    """Give dossiers the agency's own code and due date.
+
+    A code that another dossier has stays with that one.
+    """
     for dossier, code, due_on in sheet.registrations:
         await connection.execute(
             """
@@ -601,7 +703,9 @@ async def _register(connection: Connection, sheet: _Sheet) -> None:
             sheet.now,
         )
         await connection.execute(
-            "UPDATE dossier SET due_on = coalesce($2, due_on) WHERE id = $1", dossier, due_on
+            "UPDATE dossier SET due_on = coalesce($2, due_on) WHERE id = $1",
+            dossier,
+            due_on,
         )
 
 
@@ -610,6 +714,12 @@ def _answer(sheet: _Sheet, claim: _Claim, outcome: Outcome) -> Outcome:
     if chain is None or claim.forged:
         return outcome
     item = Known(
-        chain.id, chain.waybill, chain.dossier, chain.leg, chain.promised_on, chain.fee, chain.custody
+        chain.id,
+        chain.waybill,
+        chain.dossier,
+        chain.leg,
+        chain.promised_on,
+        chain.fee,
+        chain.custody,
     )
     return replace(outcome, item=item)

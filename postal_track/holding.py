@@ -6,7 +6,6 @@ Reads only. The rules are ``custody``'s; the words are the routes'.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
 
 from asyncpg import Record
 
@@ -22,15 +21,20 @@ from postal_track.staff import Actor
 MOST_LISTED = 500
 
 _ITEM = """
-    i.id, i.waybill, i.dossier, i.leg, i.promised_on, i.fee, i.stage, i.sender, i.addressee, i.holder,
-    i.holder_place, i.since, i.released_to, i.released_at, i.bound_for, i.attempts, i.originals,
+    i.id, i.waybill, i.dossier, i.leg, i.promised_on, i.fee, i.stage, i.sender,
+    i.addressee, i.holder,
+    i.holder_place, i.since, i.released_to, i.released_at, i.bound_for, i.attempts,
+    i.originals,
     i.copies, i.seal_no, i.last_at
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """An item as one person sees it: with the names of all parties, and the steps open to him."""
+    """An item as one person sees it.
+
+    With the names of all parties, and the steps open to him.
+    """
 
     waybill: str
     leg: Leg
@@ -45,14 +49,18 @@ class Sight:
 async def understand(text: str, actor: Actor) -> Sight:
     """Read what a scanner gave and say what item that is.
 
-    Raises the errors of ``labels.parse_code``, ``ForgedLabel``, ``UnboundLabel`` or ``UnknownWaybill``.
+    Raises the errors of ``labels.parse_code``, ``ForgedLabel``, ``UnboundLabel`` or
+    ``UnknownWaybill``.
     """
     code = parse_code(text)
     if code.tag is not None and not genuine(code):
         raise ForgedLabel(code.waybill)
     async with transaction() as connection:
         row = await connection.fetchrow(
-            f"SELECT {_ITEM} FROM label l JOIN item i ON i.id = l.item WHERE l.waybill = $1",  # noqa: S608
+            f"""
+            SELECT {_ITEM} FROM label l JOIN item i ON i.id = l.item
+            WHERE l.waybill = $1
+            """,  # noqa: S608 - constants
             code.waybill,
         )
         pooled = row is None and await connection.fetchval(
@@ -66,7 +74,10 @@ async def understand(text: str, actor: Actor) -> Sight:
 
 
 async def held(actor: Actor) -> tuple[list[Sight], list[Sight]]:
-    """List what a person or his counter holds, and what is promised to them; the oldest first."""
+    """List what a person or his counter holds, and what is promised to them.
+
+    The oldest first.
+    """
     mine = [str(actor.party)]
     if actor.settled or actor.role == "supervisor":
         mine += [str(place) for place in actor.places]
@@ -74,7 +85,8 @@ async def held(actor: Actor) -> tuple[list[Sight], list[Sight]]:
     async with transaction() as connection:
         holding = await connection.fetch(
             f"""
-            SELECT {_ITEM} FROM item i WHERE holder = ANY($1::text[]) AND stage NOT IN ('received', 'delivered')
+            SELECT {_ITEM} FROM item i WHERE holder = ANY($1::text[])
+                AND stage NOT IN ('received', 'delivered')
             ORDER BY since LIMIT {MOST_LISTED}
             """,  # noqa: S608 - constants
             mine,
@@ -83,7 +95,8 @@ async def held(actor: Actor) -> tuple[list[Sight], list[Sight]]:
             f"""
             SELECT {_ITEM} FROM item i WHERE (released_to = ANY($1::text[])
                 OR (stage = 'booked' AND bound_for = ANY($1::text[])))
-                AND NOT holder = ANY($2::text[]) AND stage NOT IN ('received', 'delivered')
+                AND NOT holder = ANY($2::text[])
+                AND stage NOT IN ('received', 'delivered')
             ORDER BY coalesce(released_at, since) LIMIT {MOST_LISTED}
             """,  # noqa: S608 - constants
             waiting,
@@ -93,11 +106,15 @@ async def held(actor: Actor) -> tuple[list[Sight], list[Sight]]:
 
 
 async def receivers(actor: Actor) -> list[tuple[Party, Named]]:
-    """List whom a person may release an item to: colleagues of his place, offices, agencies."""
+    """List whom a person may release an item to.
+
+    Colleagues of his place, offices, agencies.
+    """
     async with transaction() as connection:
         rows = await connection.fetch(
             """
-            SELECT 'staff:' || id AS party FROM staff WHERE active AND role IN ('carrier', 'clerk')
+            SELECT 'staff:' || id AS party FROM staff
+            WHERE active AND role IN ('carrier', 'clerk')
                 AND office IS NOT DISTINCT FROM $1 AND id <> $2
             UNION ALL SELECT 'office:' || id FROM office
             UNION ALL SELECT 'agency:' || id FROM agency
@@ -110,11 +127,21 @@ async def receivers(actor: Actor) -> list[tuple[Party, Named]]:
     return [(party, known[party]) for party in parties]
 
 
-async def sights(items: Sequence[Known | None], actors: Sequence[Actor]) -> list[Sight | None]:
+async def sights(
+    items: Sequence[Known | None], actors: Sequence[Actor]
+) -> list[Sight | None]:
     """Turn outcomes of ``record`` into what each scanner sees."""
     known = await names({p for item in items if item for p in _parties(item.custody)})
     return [
-        _sight(item.waybill, item.leg, item.promised_on, item.fee, item.custody, known, actor)
+        _sight(
+            item.waybill,
+            item.leg,
+            item.promised_on,
+            item.fee,
+            item.custody,
+            known,
+            actor,
+        )
         if item
         else None
         for item, actor in zip(items, actors, strict=True)
@@ -125,7 +152,15 @@ async def _sights(rows: Iterable[Record], actor: Actor) -> list[Sight]:
     read = [(row, custody_of(row)) for row in rows]
     known = await names({party for _, custody in read for party in _parties(custody)})
     return [
-        _sight(row["waybill"], row["leg"], row["promised_on"], row["fee"], custody, known, actor)
+        _sight(
+            row["waybill"],
+            row["leg"],
+            row["promised_on"],
+            row["fee"],
+            custody,
+            known,
+            actor,
+        )
         for row, custody in read
     ]
 
@@ -144,7 +179,11 @@ def _sight(
     known: dict[Party, Named],
     actor: Actor,
 ) -> Sight:
-    places = actor.places if actor.settled or actor.role == "supervisor" else frozenset[Party]()
+    places = (
+        actor.places
+        if actor.settled or actor.role == "supervisor"
+        else frozenset[Party]()
+    )
     return Sight(
         waybill=waybill,
         leg=Leg(leg),
@@ -178,7 +217,10 @@ NEEDS: dict[Step, tuple[str, ...]] = {
 
 
 def needs(step: Step, now: Custody) -> tuple[str, ...]:
-    """Say what a step asks for here: an agency proves nothing by a code, it released under its login."""
+    """Say what a step asks for here.
+
+    An agency proves nothing by a code, it released under its login.
+    """
     asked = NEEDS.get(step, ())
     if step is Step.ACCEPTED and now.stage is not Stage.BOOKED:
         return tuple(need for need in asked if need != "proof")

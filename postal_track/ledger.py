@@ -1,13 +1,14 @@
 """The ledger's lines and how they are chained.
 
-Pure: what is hashed, byte by byte, so that anyone can check it. Where the lines are kept is
-``chronicle``'s affair; what they mean is ``custody``'s.
+Pure: what is hashed, byte by byte, so that anyone can check it. Where the lines are
+kept is ``chronicle``'s affair; what they mean is ``custody``'s.
 
-The canonical form of a line is UTF-8 JSON with the keys of ``canonical`` in alphabetical order, no
-white space, no escapes but JSON's own, absent values as ``null``; times in UTC with six decimals as
-``2026-03-01T07:05:09.000123Z``; bytes as lower-case hexadecimal; no floating-point number anywhere.
-``hash`` is SHA-256 over those bytes; ``previous`` is the hash of the line before, or for the first
-line SHA-256 over the waybill's thirteen ASCII characters.
+The canonical form of a line is UTF-8 JSON with the keys of ``canonical`` in
+alphabetical order, no white space, no escapes but JSON's own, absent values as
+``null``; times in UTC with six decimals as ``2026-03-01T07:05:09.000123Z``; bytes as
+lower-case hexadecimal; no floating-point number anywhere. ``hash`` is SHA-256 over
+those bytes; ``previous`` is the hash of the line before, or for the first line SHA-256
+over the waybill's thirteen ASCII characters.
 """
 
 import hashlib
@@ -100,7 +101,8 @@ def genesis(waybill: str) -> bytes:
 def seal_private(salt: bytes, content: Mapping[str, Any]) -> bytes:
     """Digest what is personal: SHA-256 over the salt and the content as sorted JSON.
 
-    The salt (16 random bytes) lives and is erased with the content, so that nobody can guess it back.
+    The salt (16 random bytes) lives and is erased with the content, so that nobody can
+    guess it back.
     """
     words = json.dumps(
         content, ensure_ascii=False, separators=(",", ":"), sort_keys=True
@@ -111,9 +113,12 @@ def seal_private(salt: bytes, content: Mapping[str, Any]) -> bytes:
 def first_break(
     waybill: str, lines: Iterable[tuple[Entry, bytes]]
 ) -> tuple[int, str] | None:
-    """Walk one chain in order of ``seq``; name the first line that does not hold, and why.
+    """Walk one chain in order of ``seq``.
 
-    ``lines`` are the entries with the hash that was stored for each. ``None`` means all hold.
+    Name the first line that does not hold, and why.
+
+    ``lines`` are the entries with the hash that was stored for each. ``None`` means all
+    hold.
     """
     previous = genesis(waybill)
     for expected, (entry, kept) in enumerate(lines, start=1):

@@ -1,7 +1,8 @@
 """Whom to tell what, after something happened to an item.
 
-Pure: no table, no clock, no wording, no number. Says which of the fourteen registered texts is due for
-an event, and whether it is still true when the whole list has been read.
+Pure: no table, no clock, no wording, no number. Says which of the fourteen registered
+texts is due for an event, and whether it is still true when the whole list has been
+read.
 """
 
 from dataclasses import dataclass
@@ -21,11 +22,16 @@ class Occasion:
     after: Custody
     reason: Reason | None = None
     code_locked: bool = False
-    authorised: bool = False  # handed to someone else than the addressee, by his authority
+    authorised: bool = (
+        False  # handed to someone else than the addressee, by his authority
+    )
 
 
 def due(occasion: Occasion) -> str | None:
-    """Name the text that the citizen gets, such as ``S02_picked``; ``None`` when none is due."""
+    """Name the text that the citizen gets, such as ``S02_picked``.
+
+    ``None`` when none is due.
+    """
     before, step = occasion.before, occasion.event.step
     to_citizen = occasion.after.addressee == CITIZEN
     if occasion.code_locked:

@@ -1,7 +1,8 @@
 """Texts to citizens, put into the outbox in the transaction of what they tell of.
 
-Joins ``notices`` (what is due), ``wording`` (how it is said) and ``sms.outbox`` (which keeps it until it
-is sent). Looks up addressees for the items that need it only, all at once.
+Joins ``notices`` (what is due), ``wording`` (how it is said) and ``sms.outbox`` (which
+keeps it until it is sent). Looks up addressees for the items that need it only, all at
+once.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,7 +13,7 @@ from zoneinfo import ZoneInfo
 from asyncpg import Connection, Record
 
 from postal_track import codes, promises
-from postal_track.custody import Custody, Reason
+from postal_track.custody import Custody
 from postal_track.notices import Occasion, due, still_true
 from postal_track.settings import settings
 from postal_track.wording import compose
@@ -23,32 +24,25 @@ from sms.outbox import put as put_texts
 LOCAL = ZoneInfo("Asia/Ho_Chi_Minh")
 
 CODE_STANDS_FOR = timedelta(hours=36)
-"""How long a delivery code is good: a phone that was offline all day must still be able to send it."""
+"""How long a delivery code is good.
+
+A phone that was offline all day must still be able to send it.
+"""
 
 CALLED_WITHIN = timedelta(hours=24)
 """When a citizen is called about an incident, at the latest."""
 
 
-REASONS = {
-    Reason.WRONG_ADDRESS: ("sai dia chi", "wrong address"),
-    Reason.UNKNOWN: ("khong co nguoi nay", "addressee unknown"),
-    Reason.ABSENT: ("vang nha", "nobody in"),
-    Reason.REFUSED: ("tu choi nhan", "refused"),
-    Reason.LATER: ("hen ngay khac", "asked for later"),
-    Reason.CANNOT_PAY: ("chua du tien", "not paid"),
-    Reason.ID_MISSING: ("thieu can cuoc", "ID missing"),
-    Reason.NOT_AUTHORISED: ("chua uy quyen", "not authorised"),
-    Reason.OFFICE_CLOSED: ("noi nhan dong cua", "closed"),
-    Reason.WEATHER: ("thoi tiet", "weather"),
-    Reason.OTHER: ("ly do khac", "another reason"),
-}
-"""Why a delivery failed, as a text message says it: without marks, at most 21 characters."""
-
-
 async def put(
-    connection: Connection, occasions: Sequence[Occasion], final: Mapping[int, Custody], now: datetime
+    connection: Connection,
+    occasions: Sequence[Occasion],
+    final: Mapping[int, Custody],
+    now: datetime,
 ) -> list[int]:
-    """Put every text that is due and still true into the outbox; the ids of the rows written."""
+    """Put every text that is due and still true into the outbox.
+
+    The ids of the rows written.
+    """
     told = [
         (name, occasion)
         for occasion in occasions
@@ -59,7 +53,11 @@ async def put(
     items = {occasion.item for _, occasion in told}
     about = await _look_up(connection, items)
     out = {occasion.item for name, occasion in told if name == "S07_out"}
-    digits = await codes.make(connection, out, "delivery", now, now + CODE_STANDS_FOR) if out else {}
+    digits = (
+        await codes.make(connection, out, "delivery", now, now + CODE_STANDS_FOR)
+        if out
+        else {}
+    )
     texts = [
         _text(name, occasion, about[occasion.item], digits.get(occasion.item, ""), now)
         for name, occasion in told
@@ -80,7 +78,9 @@ async def _look_up(connection: Connection, items: Iterable[int]) -> dict[int, Re
         SELECT i.id, i.waybill, i.leg, i.promised_on, i.fee, i.originals, i.copies,
             d.id AS dossier, d.slug, d.language, d.due_on, a.short_name AS agency,
             CASE WHEN i.leg = 'result' THEN coalesce(r.phone, o.phone)
-                 ELSE coalesce(f.phone, o.phone) END AS phone, o.phone AS fallback
+                 ELSE coalesce(f.phone, o.phone) END AS phone, o.phone AS fallback,
+            (SELECT array_agg(c.code ORDER BY c.id DESC) FROM dossier_code c
+                WHERE c.dossier = d.id) AS codes
         FROM item i JOIN dossier d ON d.id = i.dossier JOIN agency a ON a.id = d.agency
         LEFT JOIN person o ON o.dossier = d.id AND o.part = 'owner'
         LEFT JOIN person f ON f.dossier = d.id AND f.part = 'filer'
@@ -114,33 +114,39 @@ def _expiry(name: str, occasion: Occasion, now: datetime) -> datetime | None:
     """Say until when a text is worth sending: a code of yesterday helps nobody."""
     if name == "S07_out":
         local = occasion.event.at.astimezone(LOCAL)
-        return datetime.combine(local.date(), time(21), LOCAL).astimezone(UTC)
+        evening = datetime.combine(local.date(), time(21), LOCAL).astimezone(UTC)
+        return max(evening, occasion.event.at + timedelta(hours=3))
     if name in ("S01_booked", "S09_failed", "S12_late"):
         return now + timedelta(days=2)
     return now + timedelta(days=7)
 
 
-def _fields(name: str, occasion: Occasion, row: Record, otp: str, now: datetime) -> dict[str, Any]:
+def _fields(
+    name: str, occasion: Occasion, row: Record, otp: str, now: datetime
+) -> dict[str, Any]:
     """Gather all that a text may speak of; ``compose`` takes what it needs."""
     local = occasion.event.at.astimezone(LOCAL)
     today = local.date()
     expected: date = row["promised_on"] or promises.add_working_days(today, 1)
-    reason = REASONS[occasion.reason][row["language"] != "vi"] if occasion.reason else ""
     wanted: dict[str, dict[str, Any]] = {
         "S01_booked": {"date": promises.add_working_days(today, 1)},
         "S02_picked": {"n": _papers(row), "agency": row["agency"], "date": expected},
         "S03_agency": {
             "agency": row["agency"],
-            "time": local,
-            "date": today,
+            "time": occasion.after.since or local,
+            "date": occasion.after.since or today,
             "due": row["due_on"] or expected,
         },
         "S06_result_ready": {"date": expected, "fee": row["fee"]},
         "S07_out": {"otp": otp, "fee": row["fee"]},
-        "S08_delivered": {"time": local, "date": today, "name": _receiver(occasion, row)},
+        "S08_delivered": {
+            "time": local,
+            "date": today,
+            "name": "authorised" if occasion.authorised else "owner",
+        },
         "S09_failed": {
             "k": min(occasion.after.attempts, settings().DELIVERY_ATTEMPTS),
-            "reason": reason,
+            "reason": occasion.reason or "",
             "date": promises.add_working_days(today, 1),
         },
         "S12_late": {"date": promises.add_working_days(today, 1)},
@@ -150,16 +156,13 @@ def _fields(name: str, occasion: Occasion, row: Record, otp: str, now: datetime)
             "cl": f"{row['id']}",
         },
     }
-    common = {"code": row["waybill"], "tok": row["slug"], "hot": settings().HOTLINE}
+    common = {
+        "code": [*(row["codes"] or ()), row["waybill"]],
+        "tok": row["slug"],
+        "hot": settings().HOTLINE,
+    }
     return common | wanted[name]
 
 
 def _papers(row: Record) -> int:
     return (row["originals"] or 0) + (row["copies"] or 0)
-
-
-def _receiver(occasion: Occasion, row: Record) -> str:
-    """Say in what relation the receiver stands to the dossier: never a name."""
-    if occasion.authorised:
-        return "nguoi duoc uy quyen" if row["language"] == "vi" else "an authorised person"
-    return "chinh chu" if row["language"] == "vi" else "the owner"

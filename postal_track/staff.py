@@ -1,7 +1,7 @@
 """Logins: who someone is, what his role is and for which places he acts.
 
-Passwords are argon2id, sessions are rows (they survive a restart), failed logins are counted. Does not
-know how a session travels; that is the routes' affair.
+Passwords are argon2id, sessions are rows (they survive a restart), failed logins are
+counted. Does not know how a session travels; that is the routes' affair.
 """
 
 import asyncio
@@ -32,8 +32,8 @@ TRIES_PER_ADDRESS = 50  # a whole post office may share one address
 class Actor:
     """Someone who may say something: a member of staff, with what he acts for.
 
-    ``places`` are all the offices or agencies he speaks for, ``place`` the one he usually does.
-    ``location`` is where that place stands.
+    ``places`` are all the offices or agencies he speaks for, ``place`` the one he
+    usually does. ``location`` is where that place stands.
     """
 
     staff: int
@@ -59,7 +59,11 @@ class Actor:
     @property
     def office(self) -> int | None:
         """The number of his office, if he is of the post."""
-        return self.place.id if self.place and self.place.kind is PartyKind.OFFICE else None
+        return (
+            self.place.id
+            if self.place and self.place.kind is PartyKind.OFFICE
+            else None
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +82,7 @@ def _hasher() -> PasswordHasher:
 
 @cache
 def _nobodys_hash() -> str:
-    """Give an unknown login something to be compared with, so that it takes as long as a known one."""
+    """Give an unknown login a hash to fail against, so that it takes as long."""
     return _hasher().hash(secrets.token_urlsafe(16))
 
 
@@ -90,8 +94,9 @@ async def hash_password(password: str) -> str:
 async def log_in(login: str, password: str, address: str, agent: str = "") -> Opened:
     """Check a password and open a session.
 
-    Raises ``LoginThrottled`` after too many failures for this login or from this address, else
-    ``NotLoggedIn``; whether the login or the password was wrong is not told.
+    Raises ``LoginThrottled`` after too many failures for this login or from this
+    address, else ``NotLoggedIn``; whether the login or the password was wrong is not
+    told.
     """
     login = login.strip().lower()[:40]
     async with transaction() as connection:
@@ -99,16 +104,23 @@ async def log_in(login: str, password: str, address: str, agent: str = "") -> Op
         row = await connection.fetchrow(
             "SELECT id, password FROM staff WHERE login = $1 AND active", login
         )
-    right = await asyncio.to_thread(_matches, row["password"] if row else _nobodys_hash(), password)
+    right = await asyncio.to_thread(
+        _matches, row["password"] if row else _nobodys_hash(), password
+    )
     succeeded = row is not None and right
     async with transaction() as connection:
         await connection.execute(
-            "INSERT INTO login_attempt (login, address, at, succeeded) VALUES ($1, $2, now(), $3)",
+            """
+            INSERT INTO login_attempt (login, address, at, succeeded)
+            VALUES ($1, $2, now(), $3)
+            """,
             login,
             address[:45],
             succeeded,
         )
-        opened = await open_session(connection, row["id"], agent) if row and right else None
+        opened = (
+            await open_session(connection, row["id"], agent) if row and right else None
+        )
     if opened is None:
         raise NotLoggedIn
     return opened
@@ -125,11 +137,13 @@ async def _throttle(connection: Connection, login: str, address: str) -> None:
     """Count failures since the last success, per login and per address."""
     row = await connection.fetchrow(
         """
-        SELECT count(*) FILTER (WHERE login = $1 AND at > coalesce((SELECT max(at) FROM login_attempt
+        SELECT count(*) FILTER (WHERE login = $1 AND at > coalesce((SELECT max(at) FROM
+            login_attempt
                    WHERE login = $1 AND succeeded), '-infinity')) AS of_login,
             count(*) FILTER (WHERE address = $2) AS of_address,
             extract(epoch FROM min(at) + $3 - now())::int AS seconds
-        FROM login_attempt WHERE (login = $1 OR address = $2) AND NOT succeeded AND at > now() - $3
+        FROM login_attempt WHERE (login = $1 OR address = $2) AND NOT succeeded AND at >
+            now() - $3
         """,
         login,
         address[:45],
@@ -187,7 +201,9 @@ async def _look_up(tokens: Sequence[bytes]) -> list[Actor | None]:
         return await _actors(connection, tokens)
 
 
-async def _actors(connection: Connection, tokens: Sequence[bytes]) -> list[Actor | None]:
+async def _actors(
+    connection: Connection, tokens: Sequence[bytes]
+) -> list[Actor | None]:
     rows = await connection.fetch(
         """
         SELECT n.token, s.id, s.login, s.name, s.role, s.office, s.language, a.agencies,
@@ -196,9 +212,11 @@ async def _actors(connection: Connection, tokens: Sequence[bytes]) -> list[Actor
         FROM session n JOIN staff s ON s.id = n.staff AND s.active
         LEFT JOIN office o ON o.id = s.office
         LEFT JOIN LATERAL (SELECT array_agg(m.agency ORDER BY m.id) AS agencies,
-                (array_agg(g.lat ORDER BY m.id))[1] AS lat, (array_agg(g.lon ORDER BY m.id))[1] AS lon,
+                (array_agg(g.lat ORDER BY m.id))[1] AS lat, (array_agg(g.lon ORDER BY
+                    m.id))[1] AS lon,
                 (array_agg(g.name ORDER BY m.id))[1] AS name
-            FROM staff_agency m JOIN agency g ON g.id = m.agency WHERE m.staff = s.id) a ON true
+            FROM staff_agency m JOIN agency g ON g.id = m.agency WHERE m.staff = s.id) a
+                ON true
         WHERE n.token = ANY($1::bytea[]) AND n.expires_at > now()
         """,
         tokens,

@@ -1,8 +1,9 @@
 """The tables: the one definition of names, types and constraints.
 
-Rules that a single column or row can break stand here as constraints; those that need a partial index,
-a trigger or a sequence stand in the dated migrations, each with its reason. Parties are written as
-``postal_track.custody.Party`` writes them. Times are UTC.
+Rules that a single column or row can break stand here as constraints; those that need a
+partial index, a trigger or a sequence stand in the dated migrations, each with its
+reason. Parties are written as ``postal_track.custody.Party`` writes them. Times are
+UTC.
 """
 
 from piccolo.columns import (
@@ -45,7 +46,10 @@ class Office(Table):
 
 
 class Agency(Table):
-    """A government agency that takes dossiers in. ``office`` is the post office that serves it."""
+    """A government agency that takes dossiers in.
+
+    ``office`` is the post office that serves it.
+    """
 
     id = Serial(primary_key=True)
     code = Varchar(length=40, unique=True)
@@ -62,7 +66,10 @@ class Agency(Table):
 
 
 class Procedure(Table):
-    """An administrative procedure and what it asks for. ``days``: statutory, working. ``fee``: VND."""
+    """An administrative procedure and what it asks for. ``days``: statutory, working.
+
+    ``fee``: VND.
+    """
 
     id = Serial(primary_key=True)
     code = Varchar(length=40, unique=True)
@@ -124,7 +131,10 @@ class StaffAgency(Table):
 
 
 class Session(Table):
-    """A login in force. Only the token's SHA-256 is kept: a copy of the table opens no door."""
+    """A login in force. Only the token's SHA-256 is kept.
+
+    A copy of the table opens no door.
+    """
 
     token = Bytea(primary_key=True)
     staff = ForeignKey(Staff, null=False)
@@ -144,14 +154,19 @@ class LoginAttempt(Table):
 
 
 class Dossier(Table):
-    """The case (ho so). ``token`` opens its page; ``slug`` is the short form for a text message."""
+    """The case (ho so). ``token`` opens its page.
+
+    ``slug`` is the short form for a text message.
+    """
 
     id = BigSerial(primary_key=True)
     token = Varchar(length=22, unique=True)
     slug = Varchar(length=10, unique=True)
     agency = ForeignKey(Agency, null=False, on_delete=OnDelete.restrict)
     procedure = ForeignKey(Procedure, null=False, on_delete=OnDelete.restrict)
-    office = ForeignKey(Office, null=False, on_delete=OnDelete.restrict)  # collects and delivers
+    office = ForeignKey(
+        Office, null=False, on_delete=OnDelete.restrict
+    )  # collects and delivers
     service = Varchar(length=8)
     language = Char(length=2, default="vi")
     due_on = Date(null=True, default=None)  # when the agency promised the result
@@ -161,7 +176,9 @@ class Dossier(Table):
 
     dossier_known_service = Check("service IN ('send','receive','both')")
     dossier_known_language = Check("language IN ('vi','en')")
-    dossier_token_shape = Check("token ~ '^[A-Za-z0-9_-]{22}$' AND slug ~ '^[A-Za-z0-9]{10}$'")
+    dossier_token_shape = Check(
+        "token ~ '^[A-Za-z0-9_-]{22}$' AND slug ~ '^[A-Za-z0-9]{10}$'"
+    )
 
 
 class DossierCode(Table):
@@ -214,7 +231,8 @@ class Paper(Table):
 class Item(Table):
     """One sealed postal item, one leg of a dossier: the projection of its ledger.
 
-    Everything from ``stage`` on can be rebuilt from the events; ``postal-track replay`` does.
+    Everything from ``stage`` on can be rebuilt from the events; ``postal-track replay``
+    does.
     """
 
     id = BigSerial(primary_key=True)
@@ -244,7 +262,9 @@ class Item(Table):
 
     item_one_of_a_leg = Unique([dossier, leg])
     item_known_leg = Check("leg IN ('dossier','result')")
-    item_holder_shape = Check("holder ~ '^(citizen|(staff|office|agency):[1-9][0-9]*)$'")
+    item_holder_shape = Check(
+        "holder ~ '^(citizen|(staff|office|agency):[1-9][0-9]*)$'"
+    )
     item_limbo_has_age = Check("(released_to IS NULL) = (released_at IS NULL)")
     item_fee_sane = Check("fee >= 0")
     item_waybill_shape = Check("waybill ~ '^[A-Z]{2}[0-9]{9}[A-Z]{2}$'")
@@ -263,7 +283,10 @@ class LabelPool(Table):
 
 
 class Label(Table):
-    """A waybill that was given out. One from a pool has no item until a pickup binds it."""
+    """A waybill that was given out.
+
+    One from a pool has no item until a pickup binds it.
+    """
 
     waybill = Char(length=13, primary_key=True)
     item = ForeignKey(Item, null=True, default=None, on_delete=OnDelete.restrict)
@@ -274,10 +297,12 @@ class Label(Table):
 
 
 class Event(Table):
-    """One line of an item's ledger. Append-only by trigger. ``id`` is the scan's own, so a repeat is known.
+    """One line of an item's ledger. Append-only by trigger.
 
-    ``hash`` is SHA-256 over ``postal_track.ledger.canonical``; ``previous`` the hash before it. What is
-    personal is in ``EventDetail``; ``private`` is its salted digest.
+    ``id`` is the scan's own, so a repeat is known.
+
+    ``hash`` is SHA-256 over ``postal_track.ledger.canonical``; ``previous`` the hash
+    before it. What is personal is in ``EventDetail``; ``private`` is its salted digest.
     """
 
     id = UUID(primary_key=True)
@@ -288,7 +313,9 @@ class Event(Table):
     place = Varchar(length=24, null=True, default=None)
     taker = Varchar(length=24, null=True, default=None)
     towards = Varchar(length=24, null=True, default=None)  # promised to or bound for
-    at = Timestamptz()  # device time, corrected by the measured skew: the order of the story
+    at = (
+        Timestamptz()
+    )  # device time, corrected by the measured skew: the order of the story
     device_at = Timestamptz()  # what the device's clock said
     recorded_at = Timestamptz()
     device = Varchar(length=40)
@@ -311,7 +338,10 @@ class Event(Table):
 
 
 class EventDetail(Table):
-    """What an event knows of persons: position, signature, document, free words. Erasable."""
+    """What an event knows of persons: position, signature, document, free words.
+
+    Erasable.
+    """
 
     event = UUID(primary_key=True)
     salt = Bytea()
@@ -319,7 +349,10 @@ class EventDetail(Table):
 
 
 class RefusedScan(Table):
-    """A scan without standing: kept word for word, so that it is answered alike and nothing is lost."""
+    """A scan without standing.
+
+    Kept word for word, so that it is answered alike and nothing is lost.
+    """
 
     id = UUID(primary_key=True)
     staff = ForeignKey(Staff, null=True, default=None)
@@ -332,7 +365,10 @@ class RefusedScan(Table):
 
 
 class OneTimeCode(Table):
-    """The citizen's code for a handover. The code itself is derived from ``nonce`` and the secret key."""
+    """The citizen's code for a handover.
+
+    The code itself is derived from ``nonce`` and the secret key.
+    """
 
     id = BigSerial(primary_key=True)
     item = ForeignKey(Item, null=False)
@@ -348,7 +384,7 @@ class OneTimeCode(Table):
 
 
 class Irregularity(Table):
-    """Something about a handover that someone must put right, with an owner and an end."""
+    """What someone must put right about a handover, with an owner and an end."""
 
     id = BigSerial(primary_key=True)
     item = ForeignKey(Item, null=False, on_delete=OnDelete.restrict)
@@ -367,7 +403,10 @@ class Irregularity(Table):
 
 
 class Reading(Table):
-    """A member of staff read personal data: who, whose, what for, when. Append-only by trigger."""
+    """A member of staff read personal data: who, whose, what for, when.
+
+    Append-only by trigger.
+    """
 
     id = BigSerial(primary_key=True)
     staff = ForeignKey(Staff, null=False, on_delete=OnDelete.restrict)

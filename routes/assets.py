@@ -1,4 +1,7 @@
-"""Files that pages load: our own, and the npm packages they need, all from our own origin."""
+"""Files that pages load.
+
+Our own, and the npm packages they need, all from our own origin.
+"""
 
 from pathlib import Path
 
@@ -21,7 +24,10 @@ TYPES = {
 }
 
 static = create_static_files_router(
-    path="/static", directories=[HERE / "static"], include_in_schema=False, cache_control=None
+    path="/static",
+    directories=[HERE / "static"],
+    include_in_schema=False,
+    cache_control=None,
 )
 
 

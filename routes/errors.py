@@ -1,6 +1,7 @@
 """Which error answers with which number, and in which shape.
 
-The only place that knows both. Programs get ``{"error", "detail"}``, people a page with the same sentence.
+The only place that knows both. Programs get ``{"error", "detail"}``, people a page with
+the same sentence.
 """
 
 import logging
@@ -58,14 +59,30 @@ NUMBERS: dict[type[PostalTrackError], int] = {
 """By class; a subclass answers as its nearest parent that stands here."""
 
 _OTHERS: dict[int, tuple[str, str, str]] = {
-    400: ("BadRequest", "Yêu cầu không đọc được: {why}", "The request cannot be read: {why}"),
+    400: (
+        "BadRequest",
+        "Yêu cầu không đọc được: {why}",
+        "The request cannot be read: {why}",
+    ),
     401: ("NotLoggedIn", "Hãy đăng nhập trước.", "Log in first."),
     403: ("NotAllowed", "Bạn không được phép làm việc này.", "You may not do this."),
     404: ("NotFound", "Không tìm thấy trang này.", "There is no such page."),
-    405: ("MethodNotAllowed", "Không gửi được theo cách này.", "This cannot be asked in this way."),
+    405: (
+        "MethodNotAllowed",
+        "Không gửi được theo cách này.",
+        "This cannot be asked in this way.",
+    ),
     413: ("TooLarge", "Dữ liệu gửi lên quá lớn.", "What was sent is too large."),
-    429: ("TooManyRequests", "Quá nhiều yêu cầu, hãy thử lại sau ít phút.", "Too many requests: try again in a few minutes."),
-    500: ("ServerFault", "Máy chủ gặp lỗi. Dữ liệu của bạn chưa được ghi, hãy thử lại.", "The server failed. Nothing was written: try again."),
+    429: (
+        "TooManyRequests",
+        "Quá nhiều yêu cầu, hãy thử lại sau ít phút.",
+        "Too many requests: try again in a few minutes.",
+    ),
+    500: (
+        "ServerFault",
+        "Máy chủ gặp lỗi. Dữ liệu của bạn chưa được ghi, hãy thử lại.",
+        "The server failed. Nothing was written: try again.",
+    ),
 }
 
 
@@ -79,27 +96,46 @@ def number_of(error: PostalTrackError) -> int:
 
 def refused(request: Request[Any, Any, Any], error: PostalTrackError) -> Response[Any]:
     """Answer one of our own errors."""
-    answer = {"error": type(error).__name__, "detail": error.sentence(language(request))}
+    answer = {
+        "error": type(error).__name__,
+        "detail": error.sentence(language(request)),
+    }
     if isinstance(error, BadInput):
         vietnamese = language(request) == "vi"
-        fields = {p.field: p.detail_vi if vietnamese else p.detail for p in error.problems}
+        fields = {
+            p.field: p.detail_vi if vietnamese else p.detail for p in error.problems
+        }
         answer |= {"fields": fields}  # type: ignore[dict-item] # the one error with parts
-    headers = {"Retry-After": str(error.seconds)} if isinstance(error, LoginThrottled) else {}
+    headers = (
+        {"Retry-After": str(error.seconds)} if isinstance(error, LoginThrottled) else {}
+    )
     return _respond(request, number_of(error), answer, headers)
 
 
 def failed(request: Request[Any, Any, Any], fault: Exception) -> Response[Any]:
     """Answer what the framework raised, or what nobody expected."""
-    status = fault.status_code if isinstance(fault, HTTPException) else HTTP_500_INTERNAL_SERVER_ERROR
+    status = (
+        fault.status_code
+        if isinstance(fault, HTTPException)
+        else HTTP_500_INTERNAL_SERVER_ERROR
+    )
     if status >= HTTP_500_INTERNAL_SERVER_ERROR:
         logger.error("%s %s failed", request.method, request.url.path, exc_info=fault)
-    name, vietnamese, english = _OTHERS.get(status, _OTHERS[400 if status < 500 else 500])
+    name, vietnamese, english = _OTHERS.get(
+        status, _OTHERS[400 if status < 500 else 500]
+    )
     sentence = vietnamese if language(request) == "vi" else english
-    return _respond(request, status, {"error": name, "detail": sentence.format(why=_why(fault))}, {})
+    return _respond(
+        request, status, {"error": name, "detail": sentence.format(why=_why(fault))}, {}
+    )
 
 
 def _why(fault: Exception) -> str:
-    if isinstance(fault, ValidationException) and isinstance(fault.extra, list) and fault.extra:
+    if (
+        isinstance(fault, ValidationException)
+        and isinstance(fault.extra, list)
+        and fault.extra
+    ):
         first = fault.extra[0]
         if isinstance(first, dict):
             return f"{first.get('key', '')} {first.get('message', '')}".strip()
@@ -107,18 +143,37 @@ def _why(fault: Exception) -> str:
 
 
 def _respond(
-    request: Request[Any, Any, Any], status: int, answer: dict[str, Any], headers: dict[str, str]
+    request: Request[Any, Any, Any],
+    status: int,
+    answer: dict[str, Any],
+    headers: dict[str, str],
 ) -> Response[Any]:
     if not wants_page(request):
-        return Response(msgspec.json.encode(answer), status_code=status, headers=headers, media_type="application/json")
+        return Response(
+            msgspec.json.encode(answer),
+            status_code=status,
+            headers=headers,
+            media_type="application/json",
+        )
     if status == 401 and request.method == "GET":
         return Redirect(path=f"/login?next={request.url.path}", status_code=303)
-    return Template("error.html", context=answer | {"status": status}, status_code=status, headers=headers)
+    return Template(
+        "error.html",
+        context=answer | {"status": status},
+        status_code=status,
+        headers=headers,
+    )
 
 
 def wants_page(request: Request[Any, Any, Any]) -> bool:
     """Whether a person asks, with a browser."""
-    return not request.url.path.startswith("/api/") and "text/html" in request.headers.get("accept", "")
+    return not request.url.path.startswith(
+        "/api/"
+    ) and "text/html" in request.headers.get("accept", "")
 
 
-HANDLERS: dict[int | type[Exception], Any] = {PostalTrackError: refused, HTTPException: failed, Exception: failed}
+HANDLERS: dict[int | type[Exception], Any] = {
+    PostalTrackError: refused,
+    HTTPException: failed,
+    Exception: failed,
+}

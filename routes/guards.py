@@ -1,7 +1,8 @@
 """Who asks: the session behind a request, and who may pass.
 
-A session travels as an HttpOnly cookie for pages or as a bearer token for programs. Only the rules of
-standing are asked here; what a role may do with an item is ``postal_track``'s to say.
+A session travels as an HttpOnly cookie for pages or as a bearer token for programs.
+Only the rules of standing are asked here; what a role may do with an item is
+``postal_track``'s to say.
 """
 
 from collections.abc import Callable
@@ -30,7 +31,10 @@ def token_of(connection: ASGIConnection[Any, Any, Any, Any]) -> str | None:
 
 
 class Sessions:
-    """Find out who asks, before anything else is done. ``scope["user"]`` is an Actor or ``None``."""
+    """Find out who asks, before anything else is done.
+
+    ``scope["user"]`` is an Actor or ``None``.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -52,7 +56,8 @@ class Sessions:
 class Forms:
     """Litestar's CSRF protection for whoever a browser could be tricked into being.
 
-    A bearer token is never sent by a browser on its own, so programs need no second token.
+    A bearer token is never sent by a browser on its own, so programs need no second
+    token.
     """
 
     def __init__(self, app: ASGIApp, config: CSRFConfig) -> None:
@@ -60,23 +65,31 @@ class Forms:
         self.checked = CSRFMiddleware(app, config)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Check, unless a bearer token speaks for itself or a provider signs its call."""
+        """Check, unless a bearer token speaks or a provider signs its call."""
         headers = dict(scope.get("headers", []))
         bearer = headers.get(b"authorization", b"").lower().startswith(b"bearer ")
         signed = scope.get("path", "").startswith("/sms/")
         await (self.app if bearer or signed else self.checked)(scope, receive, send)
 
 
-def logged_in(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
+def logged_in(
+    connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler
+) -> None:
     """Let members of staff pass."""
     if connection.scope.get("user") is None:
-        raise SessionExpired if connection.scope.get("auth") == "expired" else NotLoggedIn
+        raise (
+            SessionExpired if connection.scope.get("auth") == "expired" else NotLoggedIn
+        )
 
 
-def only(*roles: Role) -> Callable[[ASGIConnection[Any, Any, Any, Any], BaseRouteHandler], None]:
+def only(
+    *roles: Role,
+) -> Callable[[ASGIConnection[Any, Any, Any, Any], BaseRouteHandler], None]:
     """Make a guard that lets these roles pass."""
 
-    def guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+    def guard(
+        connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler
+    ) -> None:
         logged_in(connection, handler)
         actor: Actor = connection.scope["user"]
         if actor.role not in roles:

@@ -1,4 +1,4 @@
-"""Headers that every answer carries: what a page may load, and what nobody may guess."""
+"""Headers that every answer carries: what a page may load, what nobody keeps."""
 
 from litestar import Response
 
@@ -27,7 +27,10 @@ _ALWAYS = {
 
 
 def headers(response: Response[object]) -> Response[object]:
-    """Add what is missing. A page with a token in its address must not tell it to anyone."""
+    """Add what is missing.
+
+    A page with a token in its address must not tell it to anyone.
+    """
     for name, value in _ALWAYS.items():
         response.headers.setdefault(name, value)
     response.headers.setdefault("Cache-Control", "no-store")

@@ -9,7 +9,10 @@ from postal_track import measures
 @get(
     "/health",
     summary="Live and ready",
-    description="200 when the database answers; Redis and the worker are told of, but scans do not need them.",
+    description=(
+        "200 when the database answers. Redis and the worker are told of, but scans "
+        "do not need them."
+    ),
     tags=["Health"],
     security=[{}],
 )

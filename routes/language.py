@@ -1,4 +1,7 @@
-"""In which language a request is answered: what was chosen, else what the browser prefers, else Vietnamese."""
+"""In which language a request is answered.
+
+What was chosen, else what the browser prefers, else Vietnamese.
+"""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -12,7 +15,7 @@ COOKIE = "lang"
 
 
 def language(connection: ASGIConnection[Any, Any, Any, Any]) -> Literal["vi", "en"]:
-    """Find the language: ``?lang=``, the cookie, ``Accept-Language``, then Vietnamese."""
+    """Find it: ``?lang=``, the cookie, ``Accept-Language``, then Vietnamese."""
     for chosen in (connection.query_params.get("lang"), connection.cookies.get(COOKIE)):
         if chosen in ("vi", "en"):
             return "en" if chosen == "en" else "vi"
@@ -37,8 +40,10 @@ def local(moment: datetime) -> datetime:
 
 
 def clock(moment: datetime, lang: str = "vi") -> str:
-    """Write a time as people read it: ``07:05 22/11/2026``, or ``22 Nov 2026, 07:05``."""
-    return local(moment).strftime("%H:%M %d/%m/%Y" if lang == "vi" else "%-d %b %Y, %H:%M")
+    """Write a time: ``07:05 22/11/2026``, or ``22 Nov 2026, 07:05``."""
+    return local(moment).strftime(
+        "%H:%M %d/%m/%Y" if lang == "vi" else "%-d %b %Y, %H:%M"
+    )
 
 
 def day(moment: Any, lang: str = "vi") -> str:

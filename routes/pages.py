@@ -1,4 +1,4 @@
-"""The frame of all pages: what templates may call, the front door, logging in and out."""
+"""The frame of all pages: what templates may call, the door, logging in and out."""
 
 from typing import Annotated, Any
 from urllib.parse import urlsplit
@@ -11,10 +11,10 @@ from litestar.datastructures import Cookie
 from litestar.enums import RequestEncodingType
 from litestar.params import Body
 from litestar.response import Redirect, Template
+from postal_track.phones import mask
 
 from postal_track.custody import Role
 from postal_track.errors import LoginThrottled, NotLoggedIn
-from postal_track.phones import mask
 from postal_track.settings import settings
 from postal_track.staff import Actor, log_in, log_out
 from routes import words
@@ -39,7 +39,12 @@ def prepare(engine: JinjaTemplateEngine) -> None:
     """Teach templates our words."""
     engine.engine.undefined = StrictUndefined
     engine.engine.trim_blocks = engine.engine.lstrip_blocks = True
-    engine.engine.globals |= {"words": words, "local": local, "money": money, "mask": mask}
+    engine.engine.globals |= {
+        "words": words,
+        "local": local,
+        "money": money,
+        "mask": mask,
+    }
     engine.engine.globals |= {"t": _both, "lang": _lang, "clock": _clock, "day": _day}
 
 
@@ -82,7 +87,9 @@ async def login_page(request: AnyRequest, next: str = "/") -> Template | Redirec
     """Ask who it is."""
     if request.user is not None:
         return Redirect(_inside(next), status_code=303)
-    return Template("login.html", context={"next": _inside(next), "problem": "", "login": ""})
+    return Template(
+        "login.html", context={"next": _inside(next), "problem": "", "login": ""}
+    )
 
 
 @post("/login", include_in_schema=False)
@@ -91,13 +98,22 @@ async def log_in_here(request: AnyRequest, data: Form) -> Template | Redirect:
     onward, login = _inside(data.get("next", "/")), data.get("login", "")
     try:
         opened = await log_in(
-            login, data.get("password", ""), _address(request), request.headers.get("user-agent", "")
+            login,
+            data.get("password", ""),
+            _address(request),
+            request.headers.get("user-agent", ""),
         )
     except (NotLoggedIn, LoginThrottled) as fault:
         status = 429 if isinstance(fault, LoginThrottled) else 401
-        context = {"next": onward, "problem": _why(fault, language(request)), "login": login}
+        context = {
+            "next": onward,
+            "problem": _why(fault, language(request)),
+            "login": login,
+        }
         return Template("login.html", context=context, status_code=status)
-    answer = Redirect(HOME[opened.actor.role] if onward == "/" else onward, status_code=303)
+    answer = Redirect(
+        HOME[opened.actor.role] if onward == "/" else onward, status_code=303
+    )
     answer.set_cookie(
         Cookie(
             SESSION,
@@ -115,14 +131,19 @@ async def log_in_here(request: AnyRequest, data: Form) -> Template | Redirect:
 def _why(fault: NotLoggedIn | LoginThrottled, lang: Any) -> str:
     if isinstance(fault, LoginThrottled):
         return fault.sentence(lang)
-    wrong = ("Tên đăng nhập hoặc mật khẩu không đúng.", "The login or the password is wrong.")
+    wrong = (
+        "Tên đăng nhập hoặc mật khẩu không đúng.",
+        "The login or the password is wrong.",
+    )
     return words.choose(wrong, lang)
 
 
 def _inside(path: str) -> str:
     """Keep a redirect on our own site: a path of ours, never another host."""
     parts = urlsplit(path)
-    ours = path.startswith("/") and not path.startswith(("//", "/\\")) and not parts.netloc
+    ours = (
+        path.startswith("/") and not path.startswith(("//", "/\\")) and not parts.netloc
+    )
     return path if ours else "/"
 
 

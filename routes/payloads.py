@@ -34,18 +34,26 @@ class Position(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Proof(msgspec.Struct, forbid_unknown_fields=True):
-    """The citizen's side: a one-time code, or a signature with the kind of ID and its last 4 digits."""
+    """The citizen's side.
+
+    A one-time code, or a signature with the kind of ID and its last 4 digits.
+    """
 
     kind: Annotated[str, Meta(pattern="^(code|signature)$")]
     code: Annotated[str, Meta(max_length=12)] = ""
-    signature: Annotated[str, Meta(max_length=20_000, pattern="^[MLCQZHVmlcqzhv0-9 .,-]*$")] = ""
+    signature: Annotated[
+        str, Meta(max_length=20_000, pattern="^[MLCQZHVmlcqzhv0-9 .,-]*$")
+    ] = ""
     id_kind: Annotated[str, Meta(pattern="^(cccd|passport|vneid|other)?$")] = ""
     id_last4: Annotated[str, Meta(pattern="^([0-9A-Za-z]{4})?$")] = ""
     receiver: Annotated[str, Meta(pattern="^(addressee|authorised)$")] = "addressee"
 
 
 class Scan(msgspec.Struct, forbid_unknown_fields=True):
-    """One statement about one item. ``id`` is the device's own: the same id is written once."""
+    """One statement about one item. ``id`` is the device's own.
+
+    The same id is written once.
+    """
 
     id: UUID
     code: Annotated[str, Meta(min_length=1, max_length=300)]
@@ -69,7 +77,10 @@ class Scan(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class ScanList(msgspec.Struct, forbid_unknown_fields=True):
-    """Scans of one device. ``sent_at`` is its clock at this moment, by which its skew is measured."""
+    """Scans of one device.
+
+    ``sent_at`` is its clock at this moment, by which its skew is measured.
+    """
 
     device: Short
     scans: list[msgspec.Raw]
@@ -120,7 +131,10 @@ class Item(msgspec.Struct, omit_defaults=True):
 
 
 class ScanOutcome(msgspec.Struct, omit_defaults=True):
-    """What became of one scan: ``recorded``, perhaps with remarks, or ``refused`` with an error."""
+    """What became of one scan.
+
+    ``recorded``, perhaps with remarks, or ``refused`` with an error.
+    """
 
     id: str
     result: str
@@ -136,7 +150,9 @@ class Outcomes(msgspec.Struct):
     outcomes: list[ScanOutcome]
 
 
-def scan(given: Scan, device: str, sent_at: datetime | None, actor: Actor) -> handoffs.Scan:
+def scan(
+    given: Scan, device: str, sent_at: datetime | None, actor: Actor
+) -> handoffs.Scan:
     """Make a scan of the domain out of what came in."""
     p, proof = given.position, given.proof
     return handoffs.Scan(
@@ -160,7 +176,12 @@ def scan(given: Scan, device: str, sent_at: datetime | None, actor: Actor) -> ha
         note=given.note,
         bind_to=given.bind_to,
         proof=handoffs.Proof(
-            proof.kind, proof.code, proof.signature, proof.id_kind, proof.id_last4, proof.receiver
+            proof.kind,
+            proof.code,
+            proof.signature,
+            proof.id_kind,
+            proof.id_last4,
+            proof.receiver,
         )
         if proof
         else None,

@@ -49,8 +49,9 @@ def _together() -> Together[DomainScan, Outcome]:
     status_code=200,
     summary="Record scans",
     description=(
-        "One scan or many, answered one by one in the same order. Safe to repeat: a scan is written once "
-        "for its id. A rule that was broken comes back as a remark; only a claim without standing is refused."
+        "One scan or many, answered one by one in the same order. Safe to repeat: a "
+        "scan is written once for its id. A rule that was broken comes back as a "
+        "remark; only a claim without standing is refused."
     ),
 )
 async def record_scans(request: StaffRequest, data: ScanList) -> Outcomes:
@@ -75,7 +76,10 @@ async def record_scans(request: StaffRequest, data: ScanList) -> Outcomes:
 
 
 def _read(raw: msgspec.Raw, lang: str) -> Scan | ScanOutcome:
-    """Read one scan of a list; one that cannot be read is refused without harm to the others."""
+    """Read one scan of a list.
+
+    One that cannot be read is refused without harm to the others.
+    """
     try:
         return msgspec.json.decode(raw, type=Scan)
     except msgspec.DecodeError as fault:
@@ -89,7 +93,7 @@ def _read(raw: msgspec.Raw, lang: str) -> Scan | ScanOutcome:
 
 
 def _id_of(raw: msgspec.Raw) -> str:
-    """Find the id of a scan that is otherwise unreadable, so that a phone knows which one it was."""
+    """Find the id of an unreadable scan, so that a phone knows which one it was."""
     try:
         return str(msgspec.json.decode(raw, type=dict[str, Any]).get("id", ""))[:40]
     except msgspec.DecodeError:
@@ -99,14 +103,16 @@ def _id_of(raw: msgspec.Raw) -> str:
 @get(
     "/api/items",
     summary="Understand a code",
-    description="Takes whatever a scanner gave: a label's address, a waybill, typed or scanned.",
+    description="Takes whatever a scanner gave: a label's address or a waybill.",
 )
 async def understand_code(
     request: StaffRequest,
     code: Annotated[str, Parameter(min_length=1, max_length=300)],
 ) -> Item:
     """Say what item a code belongs to, who has it and what may be done with it now."""
-    return payloads.item(await holding.understand(code, request.user), language(request))
+    return payloads.item(
+        await holding.understand(code, request.user), language(request)
+    )
 
 
 @get("/api/held", summary="What I hold")

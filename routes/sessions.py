@@ -32,14 +32,16 @@ class Token(msgspec.Struct):
     "/api/sessions",
     status_code=201,
     summary="Log in",
-    description="Answers with a bearer token. Failures are counted per login and per address.",
+    description="Answers with a bearer token. Failures are counted and slow down.",
     tags=["Sessions"],
     security=[{}],
 )
 async def open_session(request: Request[Any, Any, Any], data: Credentials) -> Token:
     """Open a session for a program."""
     address = request.client.host if request.client else ""
-    opened = await log_in(data.login, data.password, address, request.headers.get("user-agent", ""))
+    opened = await log_in(
+        data.login, data.password, address, request.headers.get("user-agent", "")
+    )
     actor = opened.actor
     places = sorted(str(place) for place in actor.places)
     return Token(opened.token, opened.expires_at, actor.name, actor.role.value, places)
