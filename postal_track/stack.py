@@ -224,7 +224,7 @@ class Postgres:
             options |= {"user": user, "group": group, "extra_groups": []}
         # A pipe would stay open as long as the server that pg_ctl leaves behind.
         with tempfile.TemporaryFile("w+", encoding="utf-8") as output:
-            done = subprocess.run(  # noqa: S603 - our own binaries and paths
+            done = subprocess.run(
                 command,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -288,7 +288,7 @@ class Redis:
         command = [_redis_binary()]
         for name, value in options.items():
             command += [f"--{name}", str(value)]
-        subprocess.run(  # noqa: S603 - our own binary and paths
+        subprocess.run(
             command, check=False, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
         )
         deadline = time.monotonic() + PATIENCE
@@ -520,7 +520,7 @@ def _system_user() -> tuple[int, int]:
     with suppress(KeyError):
         return _known_user()
     try:
-        subprocess.run(  # noqa: S603 - nothing in it comes from outside
+        subprocess.run(
             ["useradd", "--system", "--no-create-home", SYSTEM_USER],  # noqa: S607
             check=True,
             capture_output=True,

@@ -128,13 +128,10 @@ def pytest_unconfigure() -> None:
 
 
 @pytest.fixture(scope="session")
-async def postgres() -> str:
-    """The address of the database under test, its tables made by the migrations.
-
-    The migrations run once, in a template that `new_database` copies, too.
-    """
+def migrated() -> None:
+    """A running PostgreSQL with a template that the migrations made."""
     STACK.use(database=True, queue=False)
-    migrated = subprocess.run(
+    done = subprocess.run(
         [sys.executable, "-m", "postal_track", "migrate"],
         cwd=ROOT,
         env=os.environ | {"DATABASE_URL": STACK.postgres.url(TEMPLATE)},
@@ -142,7 +139,12 @@ async def postgres() -> str:
         text=True,
         check=False,
     )
-    assert migrated.returncode == 0, migrated.stdout + migrated.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.fixture(scope="session")
+async def postgres(migrated: None) -> str:
+    """The address of the database under test, a copy of the template."""
     await _command(f"CREATE DATABASE {WORKING} TEMPLATE {TEMPLATE}")
     await _command(REMEMBER_BIRTH, WORKING)
     return STACK.postgres.url(WORKING)
