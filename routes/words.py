@@ -1,7 +1,7 @@
 """What the trade's vocabulary is called on a page, in Vietnamese and in English.
 
-One table per enum, each pair as a reader sees it. Knows no request: who asks brings the language.
-A member without words is a fault that a test finds, not something to guess around.
+One table per enum, each pair as a reader sees it. Knows no request: who asks brings
+the language. A member without words is a fault that a test finds, not a case to guess.
 """
 
 from collections.abc import Mapping

@@ -1,0 +1,450 @@
+// @ts-check
+/**
+ * The scan page: a code comes in from the camera, a keyboard scanner or the typed field; the item is shown with the
+ * one thing to do; what was done is sent, and the page is ready for the next. The camera never closes for any of it.
+ */
+
+import { Act } from "./act.js";
+import { Camera } from "./camera.js";
+import { fill, what } from "./card.js";
+import { watch } from "./decoder.js";
+import { listen } from "./keyboard-scanner.js";
+import { Log } from "./log.js";
+import { logInAgain } from "./login-again.js";
+import { button, copy, draw, input, one, part } from "./page.js";
+import { Locator } from "./position.js";
+import { isLabel, judge, spaced, waybillIn } from "./s10.js";
+import { Seen } from "./seen.js";
+import { LoggedOut, Refusal, Unanswered, lookUp, makeScan, promised, send } from "./sending.js";
+import { give, isLoud, setLoud } from "./signals.js";
+import { say } from "./words.js";
+
+/** @typedef {import("./sending.js").Item} Item */
+/** @typedef {import("./sending.js").Outcome} Outcome */
+/** @typedef {import("./log.js").Entry} Entry */
+/** @typedef {"ready" | "busy" | "read" | "good" | "remark" | "wrong"} Tone */
+/** @typedef {"camera" | "scanner" | "typed" | "again"} Source */
+
+const ICONS = { ready: "scan", busy: "clock", read: "envelope", good: "check", remark: "alert", wrong: "cross" };
+const UNBOUND = "UnboundLabel";
+const LOCKED_OR_WRONG_CODE = ["BadCode", "CodeLocked"];
+
+const card = part("[data-item]");
+const typed = one("[data-typed]", HTMLFormElement);
+const act = new Act(one("[data-act]", HTMLFormElement), () => void perform());
+const log = new Log((entry) => void deliver(entry), (waybill) => void take(waybill, "again"));
+const locator = new Locator();
+const seen = new Seen();
+
+/** The item on the card, and the code that brought it. @type {{code: string, item: Item} | null} */
+let shown = null;
+/** A label without an item, waiting to be put on one. @type {string | null} */
+let blank = null;
+/** A label seen while something else was being entered. @type {string | null} */
+let waiting = null;
+/** Counts the codes that came in: an answer to an older one is no longer of interest. */
+let turn = 0;
+
+// What came in
+
+/**
+ * @param {string} code
+ * @param {Source} source
+ */
+function comes(code, source) {
+  const same = shown && waybillIn(code) === waybillIn(shown.code);
+  if (same && source === "camera") return;
+  if (act.touched && shown && !same) return wait(code);
+  void take(code, source);
+}
+
+/**
+ * Look a code up and show what it stands for.
+ * @param {string} code
+ * @param {Source} source
+ */
+async function take(code, source) {
+  const mine = ++turn;
+  unwait();
+  part("[data-retry]").hidden = true;
+  tell("busy", spaced(waybillIn(code)), say("looking"), { silent: true });
+  const item = await lookUp(code).catch((fault) => fault);
+  if (mine !== turn) return;
+  if (item instanceof Error) return await unfound(code, source, item);
+  show(code, item, source);
+}
+
+/**
+ * @param {string} code
+ * @param {Item} item
+ * @param {Source} source
+ */
+function show(code, item, source) {
+  shown = { code, item };
+  fill(card, item);
+  card.hidden = false;
+  document.body.dataset.busy = "item";
+  const label = part("[data-item-label]");
+  label.hidden = !blank;
+  part("span", label).textContent = blank ? say("will_bind", { code: spaced(waybillIn(blank)) }) : "";
+  offer(item);
+  input("#waybill").value = "";
+  judgeTyped();
+  const lead = source === "typed" ? "compare" : "read_text";
+  const words = say(lead, { leg: what(item), agency: item.addressee_text });
+  if (item.proposals.length) tell("read", spaced(item.waybill), words);
+  else tell("remark", spaced(item.waybill), say("nothing_to_do"));
+  if (item.proposals.length) act.focus();
+}
+
+/** @param {Item} item */
+function offer(item) {
+  const [first, ...others] = item.proposals;
+  part("[data-act]").hidden = !first;
+  if (first) act.show(shown?.code ?? item.waybill, item, first);
+  const list = part("[data-others-list]");
+  list.replaceChildren(
+    ...others.map((other) => {
+      const choice = copy("other");
+      choice.textContent = other.text;
+      choice.addEventListener("click", () => {
+        offer({ ...item, proposals: [other, ...item.proposals.filter((each) => each !== other)] });
+        act.focus();
+      });
+      return choice;
+    }),
+  );
+  const details = one("[data-others]", HTMLDetailsElement);
+  details.open = false;
+  details.hidden = others.length === 0;
+}
+
+/**
+ * @param {string} code
+ * @param {Source} source
+ * @param {Error} fault
+ */
+async function unfound(code, source, fault) {
+  if (fault instanceof LoggedOut) {
+    tell("wrong", say("kept"), say("unlooked_text", { code: spaced(waybillIn(code)) }));
+    if (await logInAgain()) return take(code, source);
+    return retry(code, source);
+  }
+  if (fault instanceof Unanswered) {
+    tell("wrong", say("unlooked"), say("unlooked_text", { code: spaced(waybillIn(code)) }));
+    return retry(code, source);
+  }
+  if (!(fault instanceof Refusal)) throw fault;
+  if (fault.name === UNBOUND) return bind(code);
+  close();
+  tell("wrong", say("wrong_code"), fault.message);
+}
+
+/**
+ * The code stays here until the server can be asked.
+ * @param {string} code
+ * @param {Source} source
+ */
+function retry(code, source) {
+  part("[data-retry]").hidden = false;
+  part("[data-retry-says]").textContent = say("unlooked_text", { code: spaced(waybillIn(code)) });
+  button("[data-retry-now]").onclick = () => void take(code, source);
+}
+
+/** @param {string} code */
+function wait(code) {
+  if (waiting === code) return;
+  waiting = code;
+  part("[data-waiting]").hidden = false;
+  part("[data-waiting-code]").textContent = spaced(waybillIn(code));
+  give("remark");
+}
+
+function unwait() {
+  waiting = null;
+  part("[data-waiting]").hidden = true;
+}
+
+// A label printed ahead
+
+/** @param {string} code */
+async function bind(code) {
+  close();
+  blank = code;
+  const name = spaced(waybillIn(code));
+  tell("remark", say("blank", { code: name }), say("blank_text"));
+  part("[data-typed-label]").textContent = say("booking_label");
+  button("[data-unbind]").hidden = false;
+  const bookings = (await promised().catch(() => [])).filter((item) => item.stage === "booked");
+  if (blank !== code) return;
+  part("[data-bookings]").hidden = bookings.length === 0;
+  part("[data-bookings-list]").replaceChildren(
+    ...bookings.map((item) => {
+      const choice = copy("other");
+      choice.textContent = `${spaced(item.waybill)} · ${item.sender_text}`;
+      choice.addEventListener("click", () => void take(item.waybill, "again"));
+      return choice;
+    }),
+  );
+}
+
+function unbind() {
+  blank = null;
+  part("[data-typed-label]").textContent = say("typed_label");
+  part("[data-bookings]").hidden = true;
+  button("[data-unbind]").hidden = true;
+}
+
+// What is done
+
+async function perform() {
+  if (!shown || !act.proposal) return;
+  const details = act.details();
+  if (!details) return give("wrong");
+  const { code, item } = shown;
+  const scan = makeScan({
+    code: blank ?? code,
+    step: act.proposal.step,
+    ...details,
+    ...(blank ? { bind_to: item.waybill } : {}),
+    position: locator.now(),
+  });
+  const entry = log.add(scan, blank ? waybillIn(blank) : item.waybill, act.proposal.text);
+  act.touched = false;
+  act.busy(true);
+  await deliver(entry);
+  act.busy(false);
+}
+
+/**
+ * Tell the server a scan, as often as it takes: its id makes it one.
+ * @param {Entry} entry
+ */
+async function deliver(entry) {
+  log.tell(entry, "sending", say("sending"));
+  const name = spaced(entry.waybill);
+  tell("busy", name, say("sending"), { silent: true });
+  const outcome = await send(entry.scan).catch((fault) => fault);
+  if (!(outcome instanceof Error)) return answered(entry, outcome);
+  if (outcome instanceof Refusal) return refused(entry, outcome.name, outcome.message);
+  if (outcome instanceof LoggedOut) {
+    log.tell(entry, "unsent", `${entry.act} · ${say("kept")}`);
+    tell("wrong", say("kept"), say("kept_text"));
+    if (await logInAgain()) return await deliverAll(entry);
+    return leave(entry);
+  }
+  if (!(outcome instanceof Unanswered)) throw outcome;
+  log.tell(entry, "unsent", `${entry.act} · ${say("unsent")}`);
+  tell("wrong", say("unsent"), say("unsent_text"));
+  leave(entry);
+}
+
+/**
+ * After a log-in: what waited goes first, the one that asked for it is told last.
+ * @param {Entry} entry
+ */
+async function deliverAll(entry) {
+  for (const other of log.unsent.reverse()) if (other !== entry) await deliver(other);
+  await deliver(entry);
+}
+
+/**
+ * @param {Entry} entry
+ * @param {Outcome} outcome
+ */
+function answered(entry, outcome) {
+  if (outcome.result === "refused") return refused(entry, outcome.error ?? "", outcome.detail ?? "");
+  const remarks = outcome.remarks.map((remark) => remark.sentence).join(" ");
+  const name = spaced(entry.waybill);
+  if (remarks) {
+    log.tell(entry, "remark", `${entry.act} · ${remarks}`);
+    tell("remark", say("remarked"), `${name} · ${remarks}`);
+  } else {
+    const words = outcome.result === "repeated" ? say("repeated") : say("recorded", { act: entry.act });
+    log.tell(entry, "good", words);
+    tell("good", words, name);
+  }
+  leave(entry);
+}
+
+/**
+ * Nothing was written. What was entered stays on the card, to be mended and said again as a new scan.
+ * @param {Entry} entry
+ * @param {string} error
+ * @param {string} sentence
+ */
+function refused(entry, error, sentence) {
+  log.tell(entry, "wrong", `${entry.act} · ${sentence || say("refused")}`);
+  tell("wrong", say("refused"), sentence);
+  if (!isShown(entry)) return;
+  act.problem(sentence || say("refused"));
+  if (LOCKED_OR_WRONG_CODE.includes(error)) act.forgetCode();
+}
+
+/**
+ * Make room for the next label, unless it is here already.
+ * @param {Entry} entry
+ */
+function leave(entry) {
+  if (!isShown(entry)) return;
+  const next = waiting;
+  close();
+  unbind();
+  if (next) void take(next, "camera");
+}
+
+/** @param {Entry} entry */
+function isShown(entry) {
+  return shown !== null && (entry.scan.bind_to ?? entry.waybill) === shown.item.waybill;
+}
+
+function close() {
+  shown = null;
+  act.touched = false;
+  unwait();
+  const focused = card.contains(document.activeElement);
+  card.hidden = true;
+  delete document.body.dataset.busy;
+  // The button that was pressed is gone; a desk goes on typing, a phone must not raise its keyboard.
+  if (focused) (matchMedia("(pointer: fine)").matches ? input("#waybill") : part("[data-verdict]")).focus({ preventScroll: true });
+}
+
+// What is told
+
+/**
+ * @param {Tone} tone
+ * @param {string} title
+ * @param {string} words
+ * @param {{silent?: boolean}} [how]
+ */
+function tell(tone, title, words, { silent = false } = {}) {
+  const verdict = part("[data-verdict]");
+  verdict.dataset.tone = tone;
+  draw(verdict, ICONS[tone]);
+  part("[data-verdict-title]").textContent = title;
+  part("[data-verdict-text]").textContent = words;
+  if (silent) return;
+  part("[data-aloud]").textContent = `${title}. ${words}`;
+  if (tone === "read" || tone === "good" || tone === "remark" || tone === "wrong") give(tone);
+}
+
+// Typing
+
+function judgeTyped() {
+  const field = input("#waybill");
+  const verdict = judge(field.value);
+  field.removeAttribute("aria-invalid");
+  const line = part("[data-typed-says]");
+  const fault = "fault" in verdict ? verdict.fault : "good";
+  line.className = fault === "digit" || fault === "long" || fault === "letters" ? "problem" : "hint";
+  line.textContent = fault === "empty" ? say("typed_hint") : say(`typed_${fault}`, { ...verdict });
+}
+
+/** @param {Event} event */
+function submitTyped(event) {
+  event.preventDefault();
+  const field = input("#waybill");
+  const verdict = judge(field.value);
+  if ("waybill" in verdict) return comes(verdict.waybill, "typed");
+  const sentence = say(`typed_${verdict.fault}`, { ...verdict });
+  field.setAttribute("aria-invalid", "true");
+  part("[data-typed-says]").textContent = sentence;
+  part("[data-typed-says]").className = "problem";
+  tell("wrong", say("typed_wrong"), sentence);
+  field.focus();
+}
+
+/**
+ * A seal's own bar code belongs in the field for it; behind a dialog nothing is scanned.
+ * @param {string} code
+ * @param {HTMLElement | null} field
+ */
+function isForUs(code, field) {
+  if (document.querySelector("dialog[open]")) return false;
+  return !field?.hasAttribute("data-takes-codes") || isLabel(code);
+}
+
+// Camera, lamp, sound, position
+
+function openCamera() {
+  const video = one("[data-video]", HTMLVideoElement);
+  const camera = new Camera(video);
+  let reading = false;
+  camera.addEventListener("change", () => {
+    const finder = part("[data-finder]");
+    finder.dataset.state = camera.state;
+    const open = camera.state === "open";
+    part("[data-veil]").hidden = open;
+    part("[data-camera-says]").textContent = open ? "" : say(`camera_${camera.state}`);
+    button("[data-camera-again]").hidden = open || camera.state === "starting" || camera.state === "insecure";
+    button("[data-torch]").hidden = camera.torch === null;
+    button("[data-torch]").setAttribute("aria-pressed", String(camera.torch === true));
+    if (open && !reading) reading = Boolean(watch(video, inPicture, undecodable));
+  });
+  button("[data-camera-again]").addEventListener("click", () => void camera.start());
+  button("[data-torch]").addEventListener("click", () => void camera.light(!camera.torch));
+  void camera.start();
+}
+
+/** @param {string[]} codes */
+function inPicture(codes) {
+  const now = performance.now();
+  const news = codes.filter((code) => seen.isNews(code, now));
+  if (news[0] !== undefined) comes(news[0], "camera");
+}
+
+function undecodable() {
+  part("[data-veil]").hidden = false;
+  part("[data-camera-says]").textContent = say("decoder_missing");
+}
+
+function showSound() {
+  const toggle = button("[data-sound]");
+  toggle.setAttribute("aria-pressed", String(isLoud()));
+  toggle.title = say(isLoud() ? "sound_on" : "sound_off");
+  draw(toggle, isLoud() ? "sound" : "muted");
+}
+
+function showPosition() {
+  const { state } = locator;
+  const toggle = button("[data-locate]");
+  toggle.dataset.state = state;
+  toggle.setAttribute("aria-pressed", String(state === "on"));
+  toggle.title = state === "refused" ? say("locate_refused_text") : "";
+  part("[data-locate-says]").textContent = say(`locate_${state}`, { metres: locator.now()?.accuracy_m ?? "?" });
+}
+
+typed.addEventListener("submit", submitTyped);
+input("#waybill").addEventListener("input", judgeTyped);
+button("[data-item-close]").addEventListener("click", () => {
+  const next = waiting;
+  close();
+  tell("ready", say("ready"), say("ready_text"), { silent: true });
+  if (next) void take(next, "camera");
+});
+button("[data-unbind]").addEventListener("click", () => {
+  unbind();
+  tell("ready", say("ready"), say("ready_text"), { silent: true });
+});
+button("[data-waiting-take]").addEventListener("click", () => {
+  if (waiting) void take(waiting, "camera");
+});
+button("[data-sound]").addEventListener("click", () => {
+  setLoud(!isLoud());
+  showSound();
+  give("read");
+});
+button("[data-locate]").addEventListener("click", () => {
+  if (locator.state === "on" || locator.state === "asking") locator.stop();
+  else locator.start();
+});
+locator.addEventListener("change", showPosition);
+addEventListener("beforeunload", (event) => {
+  if (log.isOwing || act.touched) event.preventDefault();
+});
+listen((code) => comes(code, "scanner"), isForUs);
+showSound();
+showPosition();
+judgeTyped();
+void locator.resume();
+openCamera();

@@ -1,0 +1,115 @@
+// @ts-check
+/**
+ * A pad to sign on with a finger, a pen or a mouse; gives the strokes as the data of an SVG path.
+ *
+ * Whole units of a field 600 wide, so that a signature is small, and the same on every screen.
+ */
+
+const WIDTH = 600;
+const STEP = 4;
+/** What the server takes. */
+const LONGEST = 20_000;
+
+export class SignaturePad {
+  /** @type {[number, number][][]} */
+  #strokes = [];
+  #canvas;
+  #onChange;
+
+  /**
+   * @param {HTMLCanvasElement} canvas
+   * @param {() => void} onChange
+   */
+  constructor(canvas, onChange) {
+    this.#canvas = canvas;
+    this.#onChange = onChange;
+    canvas.addEventListener("pointerdown", (event) => this.#begin(event));
+    canvas.addEventListener("pointermove", (event) => this.#go(event));
+    new ResizeObserver(() => this.#paint()).observe(canvas);
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.#paint());
+  }
+
+  get isEmpty() {
+    return this.#strokes.length === 0;
+  }
+
+  clear() {
+    this.#strokes = [];
+    this.#paint();
+    this.#onChange();
+  }
+
+  /** The data of an SVG path, empty when nobody has signed. */
+  path() {
+    let path = "";
+    for (const stroke of this.#strokes) {
+      const drawn = line(stroke);
+      if (path.length + drawn.length > LONGEST) break;
+      path += drawn;
+    }
+    return path;
+  }
+
+  /** @param {PointerEvent} event */
+  #begin(event) {
+    event.preventDefault();
+    this.#canvas.setPointerCapture(event.pointerId);
+    this.#strokes.push([this.#where(event)]);
+    this.#paint();
+    this.#onChange();
+  }
+
+  /** @param {PointerEvent} event */
+  #go(event) {
+    const stroke = this.#strokes.at(-1);
+    if (!stroke || !this.#canvas.hasPointerCapture(event.pointerId)) return;
+    const all = event.getCoalescedEvents?.() ?? [];
+    for (const each of all.length ? all : [event]) {
+      const [x, y] = this.#where(each);
+      const [lastX, lastY] = stroke[stroke.length - 1];
+      if (Math.hypot(x - lastX, y - lastY) >= STEP) stroke.push([x, y]);
+    }
+    this.#paint();
+  }
+
+  /**
+   * @param {PointerEvent} event
+   * @returns {[number, number]}
+   */
+  #where(event) {
+    const box = this.#canvas.getBoundingClientRect();
+    const scale = WIDTH / box.width;
+    return [Math.round((event.clientX - box.left) * scale), Math.round((event.clientY - box.top) * scale)];
+  }
+
+  #paint() {
+    const box = this.#canvas.getBoundingClientRect();
+    const sharp = devicePixelRatio || 1;
+    this.#canvas.width = Math.round(box.width * sharp);
+    this.#canvas.height = Math.round(box.height * sharp);
+    const pen = this.#canvas.getContext("2d");
+    if (!pen || !box.width) return;
+    pen.scale((box.width * sharp) / WIDTH, (box.width * sharp) / WIDTH);
+    pen.lineWidth = 4;
+    pen.lineCap = pen.lineJoin = "round";
+    pen.strokeStyle = getComputedStyle(this.#canvas).color;
+    pen.stroke(new Path2D(this.path()));
+  }
+}
+
+/**
+ * A stroke as curves through the middles of its points; a dot as a line of no length.
+ * @param {[number, number][]} points
+ */
+function line(points) {
+  const [[x, y], ...rest] = points;
+  if (rest.length === 0) return `M${x} ${y}h0`;
+  let path = `M${x} ${y}`;
+  for (let i = 0; i < rest.length - 1; i++) {
+    const [cx, cy] = rest[i];
+    const [nx, ny] = rest[i + 1];
+    path += `Q${cx} ${cy} ${(cx + nx) >> 1} ${(cy + ny) >> 1}`;
+  }
+  const [lastX, lastY] = rest[rest.length - 1];
+  return `${path}L${lastX} ${lastY}`;
+}
