@@ -16,13 +16,13 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import NamedTuple, NoReturn
 
 from postal_track import stack
 from postal_track.settings import ROOT, Settings, SettingsError, settings
 
-# From an installed tree the first answer takes a few seconds; a cold disk may take more.
+# The first answer takes a few seconds; from a cold disk it may take more.
 PATIENCE = 60.0
 GRACE = 10.0
 
@@ -138,7 +138,7 @@ def _children(
                 env=_without_files(os.environ) | addresses,
                 # Ctrl-C is for us; the children are told in order.
                 start_new_session=True,
-                preexec_fn=_die_with_parent,  # noqa: PLW1509
+                preexec_fn=_die_with_parent,
             )
         yield children
     finally:
@@ -153,11 +153,12 @@ def _stop(children: dict[str, subprocess.Popen[bytes]]) -> None:
         child.terminate()
     deadline = time.monotonic() + GRACE
     for child in children.values():
-        try:
+        with suppress(subprocess.TimeoutExpired):
             child.wait(max(0.0, deadline - time.monotonic()))
-        except subprocess.TimeoutExpired:
+        # Who is too slow, and what a killed web server left behind.
+        with suppress(ProcessLookupError):
             os.killpg(child.pid, signal.SIGKILL)
-            child.wait()
+        child.wait()
 
 
 def _await_health(
