@@ -18,11 +18,10 @@ from postal_track.custody import UNBORN, Custody, Event, Kind, Party, Stage, Ste
 from postal_track.ledger import Entry, digest, genesis, seal_private
 
 _ITEM = """
-    i.id, i.waybill, i.dossier, i.leg, i.promised_on, i.fee, i.stage, i.sender,
-    i.addressee, i.holder,
-    i.holder_place, i.since, i.released_to, i.released_at, i.bound_for, i.attempts,
-    i.originals,
-    i.copies, i.seal_no, i.last_at, i.seq, i.head
+    i.id, i.waybill, i.dossier, i.leg, i.promised_on, i.fee, i.created_at, i.stage,
+    i.sender, i.addressee, i.holder, i.holder_place, i.since, i.released_to,
+    i.released_at, i.bound_for, i.attempts, i.originals, i.copies, i.seal_no,
+    i.last_at, i.seq, i.head
 """
 
 
@@ -38,6 +37,7 @@ class Chain:
     custody: Custody
     seq: int
     head: bytes
+    born_at: datetime
     fee: int = 0
     story: list[tuple[datetime, int, Event]] | None = None  # only when a scan is late
     added: list[Entry] = field(default_factory=list)
@@ -46,19 +46,18 @@ class Chain:
 
     @classmethod
     def born(
-        cls, id: int, waybill: str, dossier: int, leg: str, promised_on: date | None
+        cls,
+        id: int,
+        waybill: str,
+        dossier: int,
+        leg: str,
+        promised_on: date | None,
+        born_at: datetime,
     ) -> "Chain":
         """Begin the chain of an item that has no line yet."""
+        start = genesis(waybill)
         return cls(
-            id,
-            waybill,
-            dossier,
-            leg,
-            promised_on,
-            UNBORN,
-            0,
-            genesis(waybill),
-            story=[],
+            id, waybill, dossier, leg, promised_on, UNBORN, 0, start, born_at, story=[]
         )
 
     def before(self, at: datetime) -> Custody:
@@ -233,6 +232,7 @@ def _chain(row: Record) -> Chain:
         custody=custody_of(row),
         seq=row["seq"],
         head=row["head"],
+        born_at=row["created_at"],
         fee=row["fee"],
     )
 
@@ -310,7 +310,7 @@ async def write(connection: Connection, chains: Iterable[Chain]) -> None:
         for chain in touched
         for entry, hash_ in zip(chain.added, chain.hashes, strict=True)
     ]
-    states = [_state(chain) for chain in touched]
+    states = [(c.id, *_state(c.custody, c.seq, c.head)) for c in touched]
     await connection.execute(
         _BOTH,
         *map(list, zip(*lines, strict=True)),
@@ -362,10 +362,29 @@ def _text(party: Party | None) -> str | None:
     return str(party) if party else None
 
 
-def _state(chain: Chain) -> tuple[Any, ...]:
-    now = chain.custody
+_STATE_FIELDS = (
+    "stage",
+    "sender",
+    "addressee",
+    "holder",
+    "holder_place",
+    "since",
+    "released_to",
+    "released_at",
+    "bound_for",
+    "attempts",
+    "originals",
+    "copies",
+    "seal_no",
+    "last_at",
+    "seq",
+    "head",
+)
+"""The columns of an item that its story tells, in the order of ``_state``."""
+
+
+def _state(now: Custody, seq: int, head: bytes) -> tuple[Any, ...]:
     return (
-        chain.id,
         now.stage.value,
         str(now.sender),
         str(now.addressee),
@@ -380,8 +399,20 @@ def _state(chain: Chain) -> tuple[Any, ...]:
         now.copies,
         now.seal_no,
         now.last_at,
-        chain.seq,
-        chain.head,
+        seq,
+        head,
+    )
+
+
+async def rewrite(
+    connection: Connection, item: int, custody: Custody, seq: int, head: bytes
+) -> None:
+    """Write an item's state anew, as its story tells it."""
+    sets = ", ".join(f"{name} = ${n}" for n, name in enumerate(_STATE_FIELDS, 2))
+    await connection.execute(
+        f"UPDATE item SET {sets} WHERE id = $1",  # noqa: S608 - a constant list
+        item,
+        *_state(custody, seq, head),
     )
 
 
@@ -404,7 +435,7 @@ async def bear(
         INSERT INTO item (waybill, dossier, leg, promised_on, created_at, stage, sender,
             addressee,
             holder, since, attempts, last_at, seq, head)
-        VALUES ($1, $2, $3, $4, now(), $5, $6, $7, $8, $9, 0, $9, 0, $10) RETURNING id
+        VALUES ($1, $2, $3, $4, $9, $5, $6, $7, $8, $9, 0, $9, 0, $10) RETURNING id
         """,
         waybill,
         dossier,
@@ -422,4 +453,4 @@ async def bear(
         waybill,
         item,
     )
-    return Chain.born(item, waybill, dossier, leg, promised_on)
+    return Chain.born(item, waybill, dossier, leg, promised_on, first.at)

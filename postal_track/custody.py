@@ -317,6 +317,8 @@ def announced(now: Custody, event: Event) -> bool:
     """
     if event.taker is None or now.holder in (CITIZEN, SYSTEM, event.taker):
         return True
+    if event.step is Step.DELIVERED:
+        return now.holder in (event.by, event.place)
     promised = {now.released_to, now.bound_for} - {None}
     if promised & {event.by, event.place, event.taker}:
         return True

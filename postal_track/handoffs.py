@@ -234,13 +234,17 @@ class _Claim:
         Say whether its clock is to be doubted.
         """
         scan, limits = self.scan, settings()
-        tolerance = timedelta(seconds=limits.CLOCK_TOLERANCE_SECONDS)
+        tolerance = _tolerance()
         skew = now - scan.sent_at if scan.sent_at else timedelta(0)
         doubtful = abs(skew) > tolerance
-        at = scan.at + skew if doubtful else scan.at
+        at = scan.at + skew
         if at > now + tolerance or at < now - timedelta(days=limits.MAX_SCAN_AGE_DAYS):
             return now, True  # no clock to go by: the server's is the best there is
         return min(at, now), doubtful
+
+
+def _tolerance() -> timedelta:
+    return timedelta(seconds=settings().CLOCK_TOLERANCE_SECONDS)
 
 
 def _standing(scan: Scan) -> PostalTrackError | None:
@@ -409,6 +413,9 @@ def _tell(sheet: _Sheet, claim: _Claim, chain: Chain) -> Outcome:
     """Write one scan of a known item down, unless its proof is false."""
     scan = claim.scan
     at, doubtful = claim.happened_at(sheet.now)
+    if at < chain.born_at:  # nothing happens to an item before it is born
+        doubtful = doubtful or chain.born_at - at > _tolerance()
+        at = chain.born_at
     late = chain.custody.last_at is not None and at < chain.custody.last_at
     now = chain.before(at)
     event = _event(scan, at)

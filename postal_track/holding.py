@@ -22,10 +22,8 @@ MOST_LISTED = 500
 
 _ITEM = """
     i.id, i.waybill, i.dossier, i.leg, i.promised_on, i.fee, i.stage, i.sender,
-    i.addressee, i.holder,
-    i.holder_place, i.since, i.released_to, i.released_at, i.bound_for, i.attempts,
-    i.originals,
-    i.copies, i.seal_no, i.last_at
+    i.addressee, i.holder, i.holder_place, i.since, i.released_to, i.released_at,
+    i.bound_for, i.attempts, i.originals, i.copies, i.seal_no, i.last_at
 """
 
 
