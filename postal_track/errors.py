@@ -343,6 +343,27 @@ class NotYourPlace(NotAllowed):
     detail_vi = "Bạn không được phân công ở bưu cục hoặc cơ quan này."
 
 
+@dataclass(eq=False)
+class TooOften(PostalTrackError):
+    """Someone without a login asks more often than people do."""
+
+    detail = (
+        "Too many requests came from your connection. Try again in {minutes} minutes, "
+        "or go to the nearest post office."
+    )
+    detail_vi = (
+        "Có quá nhiều yêu cầu từ kết nối của bạn. Hãy thử lại sau {minutes} phút "
+        "hoặc đến bưu cục gần nhất."
+    )
+
+    minutes: int
+
+    @property
+    def seconds(self) -> int:
+        """Say the same for programs."""
+        return self.minutes * 60
+
+
 # Scans
 
 

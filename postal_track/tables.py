@@ -413,3 +413,17 @@ class Reading(Table):
     dossier = ForeignKey(Dossier, null=False, on_delete=OnDelete.restrict)
     what = Varchar(length=40)
     at = Timestamptz()
+
+
+class Tally(Table):
+    """How often someone outside came within a span of time.
+
+    ``key`` is a keyed digest of what was asked, the address and the span: whoever reads
+    the table learns nobody's address from it.
+    """
+
+    key = Bytea(primary_key=True)
+    count = Integer()
+    ends_at = Timestamptz(index=True)
+
+    tally_sane = Check("count > 0")

@@ -30,6 +30,7 @@ from postal_track.errors import (
     NotLoggedIn,
     PostalTrackError,
     TooManyScans,
+    TooOften,
     UnboundLabel,
     UnknownWaybill,
 )
@@ -55,6 +56,7 @@ NUMBERS: dict[type[PostalTrackError], int] = {
     TooManyScans: 413,
     CodeLocked: 423,
     LoginThrottled: 429,
+    TooOften: 429,
 }
 """By class; a subclass answers as its nearest parent that stands here."""
 
@@ -107,7 +109,9 @@ def refused(request: Request[Any, Any, Any], error: PostalTrackError) -> Respons
         }
         answer |= {"fields": fields}  # type: ignore[dict-item] # the one error with parts
     headers = (
-        {"Retry-After": str(error.seconds)} if isinstance(error, LoginThrottled) else {}
+        {"Retry-After": str(error.seconds)}
+        if isinstance(error, LoginThrottled | TooOften)
+        else {}
     )
     return _respond(request, number_of(error), answer, headers)
 
