@@ -19,7 +19,12 @@ from asyncpg import Connection, Record
 from postal_track.batching import Together
 from postal_track.custody import Party, PartyKind, Role
 from postal_track.database import transaction
-from postal_track.errors import LoginThrottled, NotLoggedIn, SessionExpired
+from postal_track.errors import (
+    LoginThrottled,
+    NotFound,
+    NotLoggedIn,
+    SessionExpired,
+)
 from postal_track.places import Place
 from postal_track.settings import settings
 
@@ -201,24 +206,44 @@ async def _look_up(tokens: Sequence[bytes]) -> list[Actor | None]:
         return await _actors(connection, tokens)
 
 
+_ACTOR = """
+    s.id, s.login, s.name, s.role, s.office, s.language, a.agencies,
+    coalesce(o.lat, a.lat) AS lat, coalesce(o.lon, a.lon) AS lon,
+    coalesce(o.name, a.name, '') AS place_text
+"""
+
+_PLACES = """
+    LEFT JOIN office o ON o.id = s.office
+    LEFT JOIN LATERAL (
+        SELECT array_agg(m.agency ORDER BY m.id) AS agencies,
+            (array_agg(g.lat ORDER BY m.id))[1] AS lat,
+            (array_agg(g.lon ORDER BY m.id))[1] AS lon,
+            (array_agg(g.name ORDER BY m.id))[1] AS name
+        FROM staff_agency m JOIN agency g ON g.id = m.agency WHERE m.staff = s.id
+    ) a ON true
+"""
+
+
+async def actor_of(connection: Connection, staff: int) -> Actor:
+    """Speak for a member of staff without a login: for demos, imports and tests."""
+    row = await connection.fetchrow(
+        f"SELECT {_ACTOR} FROM staff s {_PLACES} WHERE s.id = $1",  # noqa: S608
+        staff,
+    )
+    if row is None:
+        raise NotFound
+    return _actor(row)
+
+
 async def _actors(
     connection: Connection, tokens: Sequence[bytes]
 ) -> list[Actor | None]:
     rows = await connection.fetch(
-        """
-        SELECT n.token, s.id, s.login, s.name, s.role, s.office, s.language, a.agencies,
-            coalesce(o.lat, a.lat) AS lat, coalesce(o.lon, a.lon) AS lon,
-            coalesce(o.name, a.name, '') AS place_text
-        FROM session n JOIN staff s ON s.id = n.staff AND s.active
-        LEFT JOIN office o ON o.id = s.office
-        LEFT JOIN LATERAL (SELECT array_agg(m.agency ORDER BY m.id) AS agencies,
-                (array_agg(g.lat ORDER BY m.id))[1] AS lat, (array_agg(g.lon ORDER BY
-                    m.id))[1] AS lon,
-                (array_agg(g.name ORDER BY m.id))[1] AS name
-            FROM staff_agency m JOIN agency g ON g.id = m.agency WHERE m.staff = s.id) a
-                ON true
+        f"""
+        SELECT n.token, {_ACTOR}
+        FROM session n JOIN staff s ON s.id = n.staff AND s.active {_PLACES}
         WHERE n.token = ANY($1::bytea[]) AND n.expires_at > now()
-        """,
+        """,  # noqa: S608 - constants
         tokens,
     )
     found = {row["token"]: _actor(row) for row in rows}
