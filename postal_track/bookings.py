@@ -5,11 +5,10 @@ continues. Positions are found before the transaction begins; no network is ever
 for under a lock.
 """
 
-import re
 import secrets
 import string
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -29,73 +28,24 @@ from postal_track.custody import (
 )
 from postal_track.database import transaction
 from postal_track.errors import (
-    BadAddress,
     BadInput,
-    BadPhone,
-    Conflict,
     NotAllowed,
     NotFound,
     NotYourPlace,
+    OrderUsed,
     Problem,
 )
 from postal_track.notices import Occasion
-from postal_track.phones import normalise
-from postal_track.places import Located, locate, nearest
+from postal_track.orders import MOST_OF_ONE_PAPER, Draft, read
+from postal_track.orders import Order as Order
+from postal_track.orders import PaperGiven as PaperGiven
+from postal_track.orders import PersonGiven as PersonGiven
+from postal_track.places import nearest
 from postal_track.s10 import waybill
 from postal_track.staff import Actor
 
-MOST_PAPERS = 40
-MOST_OF_ONE_PAPER = 200
-SERVICES = ("send", "receive", "both")
+_TAKES_ORDERS = (Role.CLERK, Role.SUPERVISOR, Role.ADMIN)
 _SLUG = string.ascii_letters + string.digits
-_DOSSIER_CODE = re.compile(r"\S(.{0,48}\S)?")
-
-
-@dataclass(frozen=True, slots=True)
-class PersonGiven:
-    """A person as an order names him. ``ward`` is its code; empty.
-
-    Found in the address.
-    """
-
-    name: str
-    phone: str
-    address: str
-    ward: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class PaperGiven:
-    """One line of the list of papers."""
-
-    name: str
-    originals: int
-    copies: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
-    """What is asked of the post for one dossier. ``id`` is the sender's.
-
-    The same order twice is one dossier.
-
-    ``procedure`` and ``agency`` are their codes, ``office`` the code of the post office
-    that collects (empty: the nearest). ``codes`` are (source, code) as other systems
-    gave them.
-    """
-
-    id: UUID
-    procedure: str
-    agency: str
-    service: str
-    owner: PersonGiven
-    filer: PersonGiven | None = None
-    recipient: PersonGiven | None = None
-    papers: Sequence[PaperGiven] = ()
-    office: str = ""
-    language: str = "vi"
-    source: str = "counter"
-    codes: Sequence[tuple[str, str]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,168 +62,118 @@ class Booked:
     office: str
 
 
-@dataclass(slots=True)
-class _Draft:
-    """An order read and found good."""
+async def book(order: Order, actor: Actor | None, at: datetime | None = None) -> Booked:
+    """Take an order in, told now or ``at`` a moment past (an order taken on paper).
 
-    order: Order
-    persons: list[tuple[str, PersonGiven, str, Located]] = field(default_factory=list)
-    problems: list[Problem] = field(default_factory=list)
+    ``actor`` is the clerk or the system; ``None`` for a citizen's own booking. The same
+    order again, or at the same time, is answered with the dossier it became.
 
-
-async def book(order: Order, actor: Actor | None) -> Booked:
-    """Take an order in. ``actor`` is the clerk or the system.
-
-    ``None`` for a citizen's own booking.
-
-    Raises ``BadInput`` naming every field that cannot be used; nothing is written then.
+    Raises ``BadInput`` naming every field that cannot be used, and ``OrderUsed`` when
+    the order's id was spent on something else; nothing is written then.
     """
-    draft = await _read(order)
+    if actor is not None and actor.role not in _TAKES_ORDERS:
+        raise NotAllowed
+    draft = await read(order)
     async with transaction() as connection:
-        if before := await _booked_before(connection, order.id):
+        # The same order sent twice at once: the second waits and finds the first.
+        await connection.execute(
+            "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", str(order.id)
+        )
+        if before := await _booked_before(connection, draft):
             return before
         procedure = await _one(connection, "procedure", order.procedure, draft)
         agency = await _one(connection, "agency", order.agency, draft)
-        office = await _office(connection, draft, agency)
+        office = await _office(connection, draft)
         if draft.problems or procedure is None or agency is None or office is None:
             raise BadInput(tuple(draft.problems))
-        told, booked = await _open(connection, draft, procedure, agency, office, actor)
+        now = at or datetime.now(UTC)
+        told, booked = await _open(
+            connection, draft, procedure, agency, office, actor, now
+        )
     await outgoing.poke(told)
     return booked
 
 
-async def _read(order: Order) -> _Draft:
-    draft = _Draft(order)
-    _plain_faults(draft)
-    for part, person in (
-        ("owner", order.owner),
-        ("filer", order.filer),
-        ("recipient", order.recipient),
-    ):
-        if person is not None:
-            await _read_person(draft, part, person)
-    return draft
-
-
-def _plain_faults(draft: _Draft) -> None:
-    order, say = draft.order, draft.problems.append
-    if order.service not in SERVICES:
-        say(
-            Problem(
-                "service",
-                "Choose send, receive or both.",
-                "Hãy chọn gửi, nhận hoặc cả hai.",
-            )
-        )
-    if order.language not in ("vi", "en"):
-        say(Problem("language", "Choose vi or en.", "Hãy chọn vi hoặc en."))
-    if order.service != "receive" and not order.papers:
-        say(
-            Problem(
-                "papers", "List at least one paper.", "Hãy ghi ít nhất một giấy tờ."
-            )
-        )
-    if len(order.papers) > MOST_PAPERS:
-        say(
-            Problem(
-                "papers",
-                f"At most {MOST_PAPERS} lines.",
-                f"Nhiều nhất {MOST_PAPERS} dòng.",
-            )
-        )
-    for at, paper in enumerate(order.papers):
-        if not paper.name.strip() or not _counted(paper):
-            say(
-                Problem(
-                    f"papers.{at}",
-                    "Name the paper; originals and copies make at least one.",
-                    "Hãy ghi tên giấy tờ; bản chính và bản sao ít nhất là một.",
-                )
-            )
-    for at, (source, code) in enumerate(order.codes):
-        if not source.strip() or not _DOSSIER_CODE.fullmatch(code):
-            say(
-                Problem(
-                    f"codes.{at}",
-                    "A dossier code has 1 to 50 characters.",
-                    "Mã hồ sơ có từ 1 đến 50 ký tự.",
-                )
-            )
-
-
-def _counted(paper: PaperGiven) -> bool:
-    sane = all(0 <= n <= MOST_OF_ONE_PAPER for n in (paper.originals, paper.copies))
-    return sane and paper.originals + paper.copies > 0
-
-
-async def _read_person(draft: _Draft, part: str, person: PersonGiven) -> None:
-    if not person.name.strip():
-        draft.problems.append(
-            Problem(f"{part}.name", "The name is missing.", "Thiếu họ tên.")
-        )
-    phone = ""
-    try:
-        phone = normalise(person.phone).e164
-    except BadPhone as fault:
-        draft.problems.append(Problem.of(f"{part}.phone", fault))
-    try:
-        located = await locate(person.address, person.ward)
-    except BadAddress as fault:
-        draft.problems.append(Problem.of(f"{part}.address", fault))
-        return
-    draft.persons.append((part, person, phone, located))
-
-
-async def _booked_before(connection: Connection, order: UUID) -> Booked | None:
+async def _booked_before(connection: Connection, draft: Draft) -> Booked | None:
     row = await connection.fetchrow(
         """
-        SELECT d.id, d.token, d.slug, o.code, i.waybill FROM dossier d JOIN office o ON
-            o.id = d.office
-        LEFT JOIN item i ON i.dossier = d.id AND i.leg = 'dossier' WHERE d.order_id = $1
+        SELECT d.id, d.token, d.slug, d.service, o.code AS office, i.waybill,
+            p.code AS procedure, a.code AS agency,
+            array(SELECT (part, name, phone) FROM person WHERE dossier = d.id)
+                AS persons,
+            array(SELECT (name, originals, copies) FROM paper WHERE dossier = d.id
+                ORDER BY position) AS papers
+        FROM dossier d JOIN office o ON o.id = d.office
+        JOIN procedure p ON p.id = d.procedure JOIN agency a ON a.id = d.agency
+        LEFT JOIN item i ON i.dossier = d.id AND i.leg = 'dossier'
+        WHERE d.order_id = $1
         """,
-        order,
+        draft.order.id,
     )
+    if row is None:
+        return None
+    if not _same(draft, row):
+        raise OrderUsed(row["token"])
+    return Booked(row["id"], row["token"], row["slug"], row["waybill"], row["office"])
+
+
+def _same(draft: Draft, row: Record) -> bool:
+    """Whether an order is the one that was booked.
+
+    A form that the browser went back to carries the old id: what was typed into it for
+    the next citizen must not be answered with this one's waybill.
+    """
+    order = draft.order
+    chosen = (order.service, order.procedure, order.agency)
+    papers = [(p.name, p.originals, p.copies) for p in order.papers]
+    persons = {(p.part, p.name, p.phone) for p in draft.persons}
+    # Erased persons cannot be compared any more.
+    erased = not row["persons"]
     return (
-        Booked(row["id"], row["token"], row["slug"], row["waybill"], row["code"])
-        if row
-        else None
+        chosen == (row["service"], row["procedure"], row["agency"])
+        and papers == [tuple(line) for line in row["papers"]]
+        and (erased or persons == {tuple(each) for each in row["persons"]})
     )
 
 
 async def _one(
-    connection: Connection, table: str, code: str, draft: _Draft
+    connection: Connection, table: str, code: str, draft: Draft
 ) -> Record | None:
     row = await connection.fetchrow(f"SELECT * FROM {table} WHERE code = $1", code)  # noqa: S608 - ours
     if row is None:
-        draft.problems.append(
-            Problem(table, "Choose one from the list.", "Hãy chọn trong danh sách.")
-        )
+        _choose(draft, table)
     return row
 
 
-async def _office(
-    connection: Connection, draft: _Draft, agency: Record | None
-) -> Record | None:
+def _choose(draft: Draft, field: str) -> None:
+    draft.problems.append(
+        Problem(field, "Choose one from the list.", "Hãy chọn trong danh sách.")
+    )
+
+
+async def _office(connection: Connection, draft: Draft) -> Record | None:
     """Take the office that was asked for, else the one nearest to the citizen."""
-    if draft.order.office:
-        return await _one(connection, "office", draft.order.office, draft)
+    # Hubs sort; they have neither counter nor carriers.
     offices = await connection.fetch("SELECT * FROM office WHERE NOT hub")
-    positions = {part: located.place for part, _, _, located in draft.persons}
-    start = positions.get("filer") or positions.get("owner")
-    if start is None or not offices:
-        return None
-    return nearest(start, offices)
+    asked, start = draft.order.office, draft.start
+    chosen = [each for each in offices if each["code"] == asked]
+    if asked or not offices:
+        if not chosen:
+            _choose(draft, "office")
+        return chosen[0] if chosen else None
+    return nearest(start, offices) if start else None
 
 
 async def _open(
     connection: Connection,
-    draft: _Draft,
+    draft: Draft,
     procedure: Record,
     agency: Record,
     office: Record,
     actor: Actor | None,
+    now: datetime,
 ) -> tuple[list[int], Booked]:
-    order, now = draft.order, datetime.now(UTC)
+    order = draft.order
     token, slug = (
         secrets.token_urlsafe(16),
         "".join(secrets.choice(_SLUG) for _ in range(10)),
@@ -281,8 +181,8 @@ async def _open(
     dossier = await connection.fetchval(
         """
         INSERT INTO dossier (token, slug, agency, procedure, office, service, language,
-            source, order_id,
-            created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) RETURNING id
+            source, order_id, created_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) RETURNING id
         """,
         token,
         slug,
@@ -318,7 +218,7 @@ async def _open(
     return told, Booked(dossier, token, slug, chain.waybill, office["code"])
 
 
-async def _write_persons(connection: Connection, dossier: int, draft: _Draft) -> None:
+async def _write_persons(connection: Connection, dossier: int, draft: Draft) -> None:
     await connection.executemany(
         """
         INSERT INTO person (dossier, part, name, phone, address, ward, lat, lon,
@@ -328,17 +228,17 @@ async def _write_persons(connection: Connection, dossier: int, draft: _Draft) ->
         [
             (
                 dossier,
-                part,
-                person.name.strip()[:120],
-                phone,
-                person.address.strip()[:240],
-                located.ward,
-                located.place.lat,
-                located.place.lon,
-                located.source,
-                located.accuracy_m,
+                person.part,
+                person.name,
+                person.phone,
+                person.address,
+                person.located.ward,
+                person.located.place.lat,
+                person.located.place.lon,
+                person.located.source,
+                person.located.accuracy_m,
             )
-            for part, person, phone, located in draft.persons
+            for person in draft.persons
         ],
     )
 
@@ -352,7 +252,7 @@ async def _write_papers(
         VALUES ($1, $2, $3, $4, $5)
         """,
         [
-            (dossier, at, p.name.strip()[:240], p.originals, p.copies)
+            (dossier, at, p.name, p.originals, p.copies)
             for at, p in enumerate(papers, 1)
         ],
     )
@@ -364,7 +264,7 @@ async def _write_codes(
     given: Sequence[tuple[str, str]],
     now: datetime,
 ) -> None:
-    for source, code in given:
+    for at, (source, code) in enumerate(given):
         kept = await connection.fetchval(
             """
             INSERT INTO dossier_code (dossier, source, code, given_at) VALUES ($1, $2,
@@ -372,14 +272,19 @@ async def _write_codes(
             ON CONFLICT (source, code) DO NOTHING RETURNING id
             """,
             dossier,
-            source.strip()[:20],
+            source,
             code,
             now,
         )
         if kept is None:
-            raise Conflict(
-                why="another dossier has this code",
-                why_vi="mã này đã thuộc về hồ sơ khác",
+            raise BadInput(
+                (
+                    Problem(
+                        f"codes.{at}",
+                        "Another dossier has this code already.",
+                        "Mã này đã thuộc về hồ sơ khác.",
+                    ),
+                )
             )
 
 
@@ -435,7 +340,9 @@ class Announcement:
     fee: int = 0
 
 
-async def announce_result(said: Announcement, actor: Actor) -> str:
+async def announce_result(
+    said: Announcement, actor: Actor, at: datetime | None = None
+) -> str:
     """Record that a dossier's result is ready and released to the post.
 
     The new item's waybill.
@@ -461,7 +368,7 @@ async def announce_result(said: Announcement, actor: Actor) -> str:
         )
         if before is not None:
             return str(before)
-        now = datetime.now(UTC)
+        now = at or datetime.now(UTC)
         ready = Event(
             step=Step.READY,
             by=actor.party,
@@ -519,9 +426,13 @@ async def print_pool(
 
     The pool's number and its waybills.
     """
-    office = office or actor.office
-    if actor.role not in (Role.CLERK, Role.SUPERVISOR) or office is None:
+    if actor.role not in (Role.CLERK, Role.SUPERVISOR):
         raise NotAllowed
+    if office is None:
+        office = actor.office
+    # A supervisor without an office answers for all of them.
+    if office is None or actor.office not in (None, office):
+        raise NotYourPlace
     if not 1 <= size <= 1000:
         raise BadInput(
             (Problem("size", "Between 1 and 1000 labels.", "Từ 1 đến 1000 nhãn."),)

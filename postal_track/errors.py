@@ -409,3 +409,19 @@ class Conflict(PostalTrackError):
 
     why: str
     why_vi: str
+
+
+@dataclass(eq=False)
+class OrderUsed(PostalTrackError):
+    """An order's id was spent on another dossier; the token is that one's."""
+
+    detail = (
+        "This order was registered already, with other contents. Nothing was changed: "
+        "send it as a new order, or leave it."
+    )
+    detail_vi = (
+        "Yêu cầu này đã được đăng ký trước đó với nội dung khác. Chưa có gì thay đổi: "
+        "hãy gửi lại như một yêu cầu mới, hoặc bỏ qua."
+    )
+
+    token: str
