@@ -76,8 +76,6 @@ export class Act {
       // A disabled field set gives nothing to the form's data.
       need.disabled = need.hidden = !wanted;
     }
-    const counted = proposal.needs.includes("counts") || proposal.needs.includes("seal");
-    for (const thing of this.#form.querySelectorAll("[data-amiss-thing]")) /** @type {HTMLElement} */ (thing).hidden = !counted;
     this.#value("originals", String(item.originals ?? ""));
     this.#value("copies", String(item.copies ?? ""));
     this.#value("seal_no", item.seal_no ?? "");
@@ -156,8 +154,8 @@ export class Act {
       details.originals = this.#count("originals", text("originals"));
       details.copies = this.#count("copies", text("copies"));
     }
-    if (data.has("seal_broken") && needs.size) details.seal_broken = true;
-    if (data.has("damaged") && needs.size) details.damaged = true;
+    if (data.has("seal_broken")) details.seal_broken = true;
+    if (data.has("damaged")) details.damaged = true;
     if (needs.has("seal")) {
       const seal = text("seal_no").toUpperCase();
       if (!details.seal_broken) this.#must(seal, "need_seal", "#seal_no");

@@ -12,7 +12,7 @@ import { clock, date, money, say } from "./words.js";
  * @param {Item} item
  */
 export function what(item) {
-  return say(item.leg === "result" ? "leg_result" : "leg_dossier", { agency: item.agency_text });
+  return say(item.leg === "result" ? "leg_result" : "leg_dossier", { agency: item.agency_text, addressee: item.addressee_text });
 }
 
 /**
@@ -33,8 +33,7 @@ export function fill(card, item) {
   put("leg", what(item));
   put("holder", item.holder_text);
   part("[data-item-mine]", card).hidden = !item.mine;
-  fact("since", item.since ? clock(item.since) : "");
-  fact("addressee", item.addressee_text);
+  put("since", say("since", { when: clock(item.since) }));
   fact("papers", papers(item));
   fact("seal", item.seal_no ?? "");
   fact("promised", item.promised_on ? date(item.promised_on) : "");
@@ -47,6 +46,6 @@ export function fill(card, item) {
 
 /** @param {Item} item */
 function papers({ originals, copies }) {
-  if (originals === null && copies === null) return "";
+  if (originals === undefined && copies === undefined) return "";
   return say("papers", { originals: originals ?? 0, copies: copies ?? 0 });
 }

@@ -66,7 +66,7 @@ export class Log {
     button("[data-line-again]", entry.line).hidden = tone !== "unsent";
     const good = this.#entries.filter((each) => each.tone === "good" || each.tone === "remark").length;
     const bad = this.#entries.filter((each) => each.tone !== "good" && each.tone !== "sending").length;
-    part("[data-tally]", this.#section).textContent = say("tally", { good, bad });
+    part("[data-tally]", this.#section).textContent = say(bad ? "tally_bad" : "tally", { good, bad });
   }
 
   /** What the server has not answered for. */

@@ -5,7 +5,7 @@ import { button, input, one, part } from "./page.js";
 import { LoggedOut, Refusal, Unanswered, logIn } from "./sending.js";
 import { say } from "./words.js";
 
-const ME = part("[data-person]").dataset.person ?? "";
+const { person: ME = "", name: NAME = "" } = part("[data-person]").dataset;
 
 /** @type {Promise<boolean> | null} */
 let asking = null;
@@ -57,7 +57,7 @@ async function tried(form) {
     const who = await logIn(input("#login", form).value.trim(), input("#password", form).value);
     // A scan belongs to who scanned it: another login must not send it as its own.
     if (who === ME) return true;
-    complain(say("other_person", { name: ME }));
+    complain(say("other_person", { name: NAME }));
   } catch (fault) {
     complain(sentence(fault));
   } finally {

@@ -48,11 +48,11 @@ export function judge(text) {
 }
 
 /**
- * Grouped for people, who compare and dictate it: DH 1234 5678 5 VN.
+ * Grouped for people, who compare and dictate it: DH 1234 5678 5 VN, never broken over two lines.
  * @param {string} waybill
  */
 export function spaced(waybill) {
-  return waybill.replace(/^(\w\w)(\d{4})(\d{4})(\d)(\w\w)$/, "$1 $2 $3 $4 $5");
+  return waybill.replace(/^(\w\w)(\d{4})(\d{4})(\d)(\w\w)$/, "$1\u00a0$2\u00a0$3\u00a0$4\u00a0$5");
 }
 
 /**

@@ -62,6 +62,7 @@ function comes(code, source) {
  * Look a code up and show what it stands for.
  * @param {string} code
  * @param {Source} source
+ * @returns {Promise<void>}
  */
 async function take(code, source) {
   const mine = ++turn;
@@ -88,10 +89,10 @@ function show(code, item, source) {
   label.hidden = !blank;
   part("span", label).textContent = blank ? say("will_bind", { code: spaced(waybillIn(blank)) }) : "";
   offer(item);
-  input("#waybill").value = "";
-  judgeTyped();
-  const lead = source === "typed" ? "compare" : "read_text";
-  const words = say(lead, { leg: what(item), agency: item.addressee_text });
+  clearTyped();
+  scrollTo({ top: 0 });
+  // Some slips of the finger keep the check digit: only the person can see that it is another item.
+  const words = source === "typed" ? say("compare", { what: what(item) }) : what(item);
   if (item.proposals.length) tell("read", spaced(item.waybill), words);
   else tell("remark", spaced(item.waybill), say("nothing_to_do"));
   if (item.proposals.length) act.focus();
@@ -109,6 +110,7 @@ function offer(item) {
       choice.textContent = other.text;
       choice.addEventListener("click", () => {
         offer({ ...item, proposals: [other, ...item.proposals.filter((each) => each !== other)] });
+        tell("read", spaced(item.waybill), other.text, { silent: true });
         act.focus();
       });
       return choice;
@@ -123,6 +125,7 @@ function offer(item) {
  * @param {string} code
  * @param {Source} source
  * @param {Error} fault
+ * @returns {Promise<void>}
  */
 async function unfound(code, source, fault) {
   if (fault instanceof LoggedOut) {
@@ -171,6 +174,7 @@ function unwait() {
 async function bind(code) {
   close();
   blank = code;
+  clearTyped();
   const name = spaced(waybillIn(code));
   tell("remark", say("blank", { code: name }), say("blank_text"));
   part("[data-typed-label]").textContent = say("booking_label");
@@ -254,7 +258,7 @@ async function deliverAll(entry) {
  */
 function answered(entry, outcome) {
   if (outcome.result === "refused") return refused(entry, outcome.error ?? "", outcome.detail ?? "");
-  const remarks = outcome.remarks.map((remark) => remark.sentence).join(" ");
+  const remarks = (outcome.remarks ?? []).map((remark) => remark.sentence).join(" ");
   const name = spaced(entry.waybill);
   if (remarks) {
     log.tell(entry, "remark", `${entry.act} · ${remarks}`);
@@ -338,6 +342,11 @@ function judgeTyped() {
   const fault = "fault" in verdict ? verdict.fault : "good";
   line.className = fault === "digit" || fault === "long" || fault === "letters" ? "problem" : "hint";
   line.textContent = fault === "empty" ? say("typed_hint") : say(`typed_${fault}`, { ...verdict });
+}
+
+function clearTyped() {
+  input("#waybill").value = "";
+  judgeTyped();
 }
 
 /** @param {Event} event */

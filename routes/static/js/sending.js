@@ -15,25 +15,25 @@
  * @property {string} stage
  * @property {string} stage_text
  * @property {string} holder_text
- * @property {string | null} since
+ * @property {string} since
  * @property {boolean} mine
  * @property {string} addressee_text
  * @property {string} sender_text
- * @property {string | null} [bound_text]
- * @property {string | null} [released_text]
- * @property {number | null} originals
- * @property {number | null} copies
- * @property {string | null} seal_no
+ * @property {string} [bound_text]
+ * @property {string} [released_text]
+ * @property {number} [originals]
+ * @property {number} [copies]
+ * @property {string} [seal_no]
  * @property {number} attempts
- * @property {number | null} fee
- * @property {string | null} promised_on
+ * @property {number} fee
+ * @property {string} [promised_on]
  * @property {string} agency_text
  * @property {Proposal[]} proposals
  * @property {string} link
  */
 /** @typedef {{party: string, text: string}} Receiver */
 /** @typedef {{kind: string, sentence: string}} Remark */
-/** @typedef {{id: string, result: "recorded" | "repeated" | "refused", error?: string | null, detail?: string | null, remarks: Remark[], item?: Item | null}} Outcome */
+/** @typedef {{id: string, result: "recorded" | "repeated" | "refused", error?: string, detail?: string, remarks?: Remark[], item?: Item}} Outcome */
 /**
  * @typedef {object} Claim What the person says happened.
  * @property {string} code
@@ -111,8 +111,7 @@ export async function lookUp(code) {
  * @returns {Promise<Receiver[]>}
  */
 export async function receivers(code) {
-  const found = await ask(`/api/receivers?code=${encodeURIComponent(code)}`);
-  return /** @type {Receiver[]} */ (Array.isArray(found) ? found : /** @type {{receivers?: Receiver[]}} */ (found).receivers ?? []);
+  return /** @type {Promise<Receiver[]>} */ (ask(`/api/receivers?code=${encodeURIComponent(code)}`));
 }
 
 /**
@@ -124,7 +123,7 @@ export async function promised() {
 }
 
 /**
- * Log in again without leaving the page. Answers with who is logged in now.
+ * Log in again without leaving the page. Answers with the login that is in force now.
  * @param {string} login
  * @param {string} password
  * @returns {Promise<string>}
@@ -162,13 +161,33 @@ async function fetchOrFail(address, how, again = true) {
   });
   if (response.ok) return response;
   if (response.status >= 500 || (LATER.includes(response.status) && address !== "/login")) throw new Unanswered();
-  const { error = "", detail = "" } = await response.json().catch(() => ({}));
-  if (response.status === 403 && again && /csrf/i.test(`${error} ${detail}`)) {
-    await fetch("/scan", { signal: AbortSignal.timeout(PATIENCE_MS) }).catch(() => undefined);
-    return fetchOrFail(address, how, false);
-  }
+  const { error, detail } = read(await response.text());
+  if (response.status === 403 && again && (await isStale(headers["x-csrftoken"]))) return fetchOrFail(address, how, false);
   if (response.status === 401 && address !== "/login") throw new LoggedOut();
   throw new Refusal(error, detail);
+}
+
+/**
+ * The error in an answer: a program's, or the sentence on a page.
+ * @param {string} text
+ * @returns {{error: string, detail: string}}
+ */
+function read(text) {
+  try {
+    return { error: "", detail: "", ...JSON.parse(text) };
+  } catch {
+    const page = new DOMParser().parseFromString(text, "text/html");
+    return { error: "", detail: page.querySelector("[data-problem]")?.textContent?.trim() ?? "" };
+  }
+}
+
+/**
+ * Whether the page's CSRF token was no longer, or not yet, the right one. Any page of ours brings the cookie back.
+ * @param {string} sent
+ */
+async function isStale(sent) {
+  await fetch("/scan", { signal: AbortSignal.timeout(PATIENCE_MS) }).catch(() => undefined);
+  return csrf() !== sent;
 }
 
 function csrf() {
