@@ -19,6 +19,7 @@ from postal_track import chronicle, codes, outgoing, promises
 from postal_track.chronicle import Chain
 from postal_track.custody import (
     CITIZEN,
+    UNBORN,
     Event,
     Leg,
     Party,
@@ -322,7 +323,7 @@ def _add(chain: Chain, event: Event, id: UUID) -> None:
 async def _tell(
     connection: Connection, chain: Chain, source: UUID, event: Event, now: datetime
 ) -> list[int]:
-    occasion = Occasion(chain.id, source, event, chronicle.UNBORN, chain.custody)
+    occasion = Occasion(chain.id, source, event, UNBORN, chain.custody)
     return await outgoing.put(connection, [occasion], {chain.id: chain.custody}, now)
 
 
@@ -440,14 +441,15 @@ async def print_pool(
     async with transaction() as connection:
         pool = await connection.fetchval(
             """
-            INSERT INTO label_pool (office, printed_by, printed_at, size) VALUES ($1,
-                $2, now(), $3)
-            RETURNING id
+            INSERT INTO label_pool (office, printed_by, printed_at, size)
+            SELECT id, $2, now(), $3 FROM office WHERE id = $1 RETURNING id
             """,
             office,
             actor.staff,
             size,
         )
+        if pool is None:
+            raise NotFound
         numbers = await connection.fetch(
             "SELECT nextval('waybill_serial') AS n FROM generate_series(1, $1)", size
         )

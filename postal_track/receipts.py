@@ -1,0 +1,84 @@
+"""What an order became: waybill, office, what was counted, when the post will come.
+
+For the one who has just placed it, by the dossier's token. Holds nothing personal, so
+that a page or a print of it tells nobody's name, number or address.
+"""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
+from postal_track.database import transaction
+from postal_track.errors import NotFound
+from postal_track.promises import add_working_days
+
+LOCAL = ZoneInfo("Asia/Ho_Chi_Minh")
+
+
+@dataclass(frozen=True, slots=True)
+class PaperCounted:
+    """One line of the list of papers."""
+
+    name: str
+    originals: int
+    copies: int
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """A dossier as it was just booked.
+
+    ``waybill`` is ``None`` until there is an item: an order to bring a result only
+    waits for the result. ``position_source`` says how the address was found.
+    """
+
+    token: str
+    slug: str
+    service: str
+    waybill: str | None
+    procedure: str
+    procedure_en: str
+    agency: str
+    agency_en: str
+    office: str
+    office_name: str
+    position_source: str
+    created_at: datetime
+    collected_on: date
+    papers: tuple[PaperCounted, ...]
+
+
+async def find(token: str) -> Receipt:
+    """Find what an order became; ``NotFound`` for a token that was never given."""
+    async with transaction() as connection:
+        row = await connection.fetchrow(
+            """
+            SELECT d.id, d.token, d.slug, d.service, i.waybill, p.name AS procedure,
+                p.name_en AS procedure_en, a.name AS agency, a.name_en AS agency_en,
+                o.code AS office, o.name AS office_name, d.created_at,
+                coalesce((SELECT position_source FROM person WHERE dossier = d.id
+                    ORDER BY part = CASE d.service WHEN 'receive' THEN 'recipient'
+                        ELSE 'filer' END DESC, part = 'owner' DESC LIMIT 1), '')
+                    AS position_source
+            FROM dossier d JOIN procedure p ON p.id = d.procedure
+            JOIN agency a ON a.id = d.agency JOIN office o ON o.id = d.office
+            LEFT JOIN item i ON i.dossier = d.id AND i.leg = 'dossier'
+            WHERE d.token = $1
+            """,
+            token,
+        )
+        if row is None:
+            raise NotFound
+        papers = await connection.fetch(
+            "SELECT name, originals, copies FROM paper WHERE dossier = $1 "
+            "ORDER BY position",
+            row["id"],
+        )
+    facts = dict(row)
+    facts.pop("id")
+    booked_on = row["created_at"].astimezone(LOCAL).date()
+    return Receipt(
+        **facts,
+        collected_on=add_working_days(booked_on, 1),
+        papers=tuple(PaperCounted(**each) for each in papers),
+    )
