@@ -62,7 +62,7 @@ NUMBERS: dict[type[PostalTrackError], int] = {
 }
 """By class; a subclass answers as its nearest parent that stands here."""
 
-_OTHERS: dict[int, tuple[str, str, str]] = {
+OTHERS: dict[int, tuple[str, str, str]] = {
     400: (
         "BadRequest",
         "Yêu cầu không đọc được: {why}",
@@ -127,8 +127,8 @@ def failed(request: Request[Any, Any, Any], fault: Exception) -> Response[Any]:
     )
     if status >= HTTP_500_INTERNAL_SERVER_ERROR:
         logger.error("%s %s failed", request.method, request.url.path, exc_info=fault)
-    name, vietnamese, english = _OTHERS.get(
-        status, _OTHERS[400 if status < 500 else 500]
+    name, vietnamese, english = OTHERS.get(
+        status, OTHERS[400 if status < 500 else 500]
     )
     sentence = vietnamese if language(request) == "vi" else english
     return _respond(
