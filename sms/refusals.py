@@ -90,6 +90,7 @@ REFUSALS: Mapping[str, Refusal] = MappingProxyType(
         # When a text is handed over.
         "20003": _ACCOUNT,  # authentication failed
         "20005": _ACCOUNT,  # account not active
+        "20404": _ACCOUNT,  # no such account
         "20429": _BUSY,  # too many requests
         "21211": _BAD_NUMBER,  # invalid 'To'
         "21214": _BAD_NUMBER,  # 'To' cannot be reached
