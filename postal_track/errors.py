@@ -364,6 +364,34 @@ class TooOften(PostalTrackError):
         return self.minutes * 60
 
 
+@dataclass(eq=False)
+class TooManyGuesses(TooOften):
+    """The digits of the phone were wrong too often for one waybill."""
+
+    detail = (
+        "The digits were wrong too often for this waybill. Open the link in your text "
+        "message, or try again in {minutes} minutes."
+    )
+    detail_vi = (
+        "Đã nhập sai quá nhiều lần cho mã vận đơn này. Hãy mở đường dẫn trong tin nhắn, "
+        "hoặc thử lại sau {minutes} phút."
+    )
+
+
+@dataclass(eq=False)
+class LookupClosed(TooOften):
+    """So many wrong tries over so long are no mistake; other ways stay open."""
+
+    detail = (
+        "This waybill was tried with wrong digits again and again, so it can no longer "
+        "be looked up here. Open the link in your text message, or call the post."
+    )
+    detail_vi = (
+        "Mã vận đơn này đã bị nhập sai số nhiều lần nên không tra cứu ở đây được nữa. "
+        "Hãy mở đường dẫn trong tin nhắn, hoặc gọi cho bưu điện."
+    )
+
+
 # Scans
 
 
@@ -398,6 +426,20 @@ class NotFound(PostalTrackError):
 
     detail = "There is nothing here."
     detail_vi = "Không tìm thấy nội dung này."
+
+
+@dataclass(eq=False)
+class NoMatch(NotFound):
+    """No such waybill, or not these digits: whoever guesses learns no more."""
+
+    detail = (
+        "No dossier was found. Compare the waybill with your receipt, and the digits "
+        "with the phone number you gave."
+    )
+    detail_vi = (
+        "Không tìm thấy hồ sơ. Hãy so lại mã vận đơn với biên nhận, "
+        "và 4 số cuối với số điện thoại đã đăng ký."
+    )
 
 
 @dataclass(eq=False)

@@ -45,7 +45,7 @@ async def knock(limit: Limit, address: str) -> None:
             INSERT INTO tally (key, count, ends_at) VALUES ($1, 1, $2)
             ON CONFLICT (key) DO UPDATE SET count = tally.count + 1 RETURNING count
             """,
-            _key(limit, address, number),
+            key(limit, address, number),
             ends_at,
         )
         if count == 1:
@@ -60,7 +60,8 @@ async def knock(limit: Limit, address: str) -> None:
         raise TooOften(minutes=max(1, round((ends_at - now).total_seconds() / 60)))
 
 
-def _key(limit: Limit, address: str, number: int) -> bytes:
+def key(limit: Limit, address: str, number: int) -> bytes:
+    """Give the key of one window's count; nothing can be read from it."""
     said = f"tally:{limit.what}:{number}:{neighbourhood(address)}"
     return hmac.digest(settings().SECRET_KEY.encode(), said.encode(), hashlib.sha256)
 
