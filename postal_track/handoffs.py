@@ -41,6 +41,7 @@ from postal_track.errors import (
     BadScan,
     CodeLocked,
     Conflict,
+    ForeignCode,
     ForgedLabel,
     NotAllowed,
     NotYourPlace,
@@ -162,11 +163,11 @@ class _Sheet:
     now: datetime
     chains: dict[str, Chain]
     kept: dict[UUID, "_Kept"]
-    codes: codes.Codes
+    in_force: codes.Codes
     unbound: frozenset[str]
     refusals: list[tuple[Any, ...]] = field(default_factory=list)
     irregularities: list[tuple[Any, ...]] = field(default_factory=list)
-    notices: list[notices.Occasion] = field(default_factory=list)
+    occasions: list[notices.Occasion] = field(default_factory=list)
     registrations: list[tuple[int, str, date | None]] = field(default_factory=list)
     bindings: dict[str, Chain] = field(default_factory=dict)
 
@@ -222,6 +223,8 @@ class _Claim:
             code = parse_code(scan.code)
         except PostalTrackError as error:
             return cls(scan, "", error)
+        if code.kind == "bag":
+            return cls(scan, "", ForeignCode(scan.code))
         if code.tag is not None and not genuine(code):
             return cls(
                 scan, code.waybill, ForgedLabel(waybill=code.waybill), forged=True
@@ -438,7 +441,7 @@ def _tell(sheet: _Sheet, claim: _Claim, chain: Chain) -> Outcome:
         )
     if not late:
         authorised = scan.proof is not None and scan.proof.receiver == "authorised"
-        sheet.notices.append(
+        sheet.occasions.append(
             notices.Occasion(
                 chain.id,
                 scan.id,
@@ -497,13 +500,13 @@ def _check_proof(
     purpose = codes.PURPOSE.get(scan.step)
     if purpose is None or (scan.step is Step.ACCEPTED and now.holder != CITIZEN):
         return None, None  # nobody asked for it
-    tried = sheet.codes.try_out(chain.id, purpose, scan.proof.code, at)
+    tried = sheet.in_force.try_out(chain.id, purpose, scan.proof.code, at)
     if tried.locked_now:
         _open(sheet, chain, None, Kind.FAILED_PROOF, scan.actor.place, purpose)
         occasion = notices.Occasion(
             chain.id, scan.id, _event(scan, at), now, chain.custody, code_locked=True
         )
-        sheet.notices.append(occasion)
+        sheet.occasions.append(occasion)
     if tried.right:
         return "code", None
     if tried.left == 0:
@@ -662,11 +665,11 @@ async def _write(connection: Connection, sheet: _Sheet) -> list[int]:
         )
     if sheet.registrations:
         await _register(connection, sheet)
-    await codes.keep(connection, sheet.codes)
+    await codes.keep(connection, sheet.in_force)
     await _insert(connection, _IRREGULARITIES, sheet.irregularities)
     await _insert(connection, _REFUSALS, sheet.refusals)
     final = {chain.id: chain.custody for chain in sheet.chains.values()}
-    return await outgoing.put(connection, sheet.notices, final, sheet.now)
+    return await outgoing.put(connection, sheet.occasions, final, sheet.now)
 
 
 _IRREGULARITIES = """

@@ -13,7 +13,7 @@ from postal_track.chronicle import custody_of
 from postal_track.custody import Custody, Leg, Party, PartyKind, Stage, Step, propose
 from postal_track.database import transaction
 from postal_track.directory import Named, names
-from postal_track.errors import ForgedLabel, UnboundLabel, UnknownWaybill
+from postal_track.errors import ForeignCode, ForgedLabel, UnboundLabel, UnknownWaybill
 from postal_track.handoffs import Known
 from postal_track.labels import genuine, parse_code
 from postal_track.staff import Actor
@@ -51,6 +51,8 @@ async def understand(text: str, actor: Actor) -> Sight:
     ``UnknownWaybill``.
     """
     code = parse_code(text)
+    if code.kind == "bag":
+        raise ForeignCode(text)
     if code.tag is not None and not genuine(code):
         raise ForgedLabel(code.waybill)
     async with transaction() as connection:

@@ -129,7 +129,7 @@ def _fields(
     today = local.date()
     expected: date = row["promised_on"] or promises.add_working_days(today, 1)
     wanted: dict[str, dict[str, Any]] = {
-        "S01_booked": {"date": promises.add_working_days(today, 1)},
+        "S01_booked": {"date": promises.promise("pickup", occasion.event.at)},
         "S02_picked": {"n": _papers(row), "agency": row["agency"], "date": expected},
         "S03_agency": {
             "agency": row["agency"],

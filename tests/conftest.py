@@ -225,6 +225,12 @@ class Running:
         return "\n".join(lines[-40:])
 
 
+@pytest.fixture
+def free_port() -> int:
+    """A port of 127.0.0.1 that nobody listens on."""
+    return _free_port()
+
+
 @contextmanager
 def running(name: str, *arguments: str, **environment: str) -> Iterator[Running]:
     """Run one of our programs; it must live until the block ends.
@@ -337,3 +343,11 @@ async def page(browser: Browser, server: str) -> AsyncIterator[Page]:
     yield opened
     await context.close()
     assert not faults
+
+
+@pytest.fixture
+async def cast(database: Any) -> Any:
+    """The people of the tests in a database as it was born; see `tests/cast.py`."""
+    from tests.cast import assemble
+
+    return await assemble()
