@@ -1,6 +1,6 @@
 """Whether people who cannot see, hear or point well can use a page.
 
-Runs axe-core in the open page, at a phone's and at a desk's width, and sees that nothing
+Runs axe-core in the open page, at a phone's and a desk's width, and sees that nothing
 is wider than the screen.
 """
 

@@ -320,9 +320,11 @@ async def enter(page: Page, actor: Actor) -> None:
 
 
 async def visitor(actor: Actor | None, lang: str = "vi") -> httpx.AsyncClient:
-    """Ask for pages as this person, following no redirect: `async with await visitor()`.
+    """Ask for pages as this person: `async with await visitor(...) as client`.
 
-    It speaks by a bearer token, so its forms need no CSRF field. Needs `server`.
+    Follows no redirect; speaks by a bearer token, so its forms need no CSRF field.
+
+    Needs `server`.
     """
     headers = {"accept": "text/html", "accept-language": lang}
     if actor is not None:
