@@ -373,8 +373,8 @@ class TooManyGuesses(TooOften):
         "message, or try again in {minutes} minutes."
     )
     detail_vi = (
-        "Đã nhập sai quá nhiều lần cho mã vận đơn này. Hãy mở đường dẫn trong tin nhắn, "
-        "hoặc thử lại sau {minutes} phút."
+        "Đã nhập sai quá nhiều lần cho mã vận đơn này. "
+        "Hãy mở đường dẫn trong tin nhắn, hoặc thử lại sau {minutes} phút."
     )
 
 

@@ -202,6 +202,11 @@ class Settings:
         _whole(0, 24 * 3600),
         default=120,
     )
+    PUBLIC_READS_PER_MINUTE: int = _setting(
+        "How often one address may read public pages and statuses in a minute.",
+        _whole(1, 10_000_000),
+        default=300,
+    )
     DELIVERY_ATTEMPTS: int = _setting(
         "How often delivery is tried before an item is held at the counter.",
         _whole(1, 99),
