@@ -6,6 +6,7 @@ the same sentence.
 
 import logging
 from typing import Any
+from urllib.parse import quote
 
 import msgspec
 from litestar import Request, Response
@@ -127,9 +128,7 @@ def failed(request: Request[Any, Any, Any], fault: Exception) -> Response[Any]:
     )
     if status >= HTTP_500_INTERNAL_SERVER_ERROR:
         logger.error("%s %s failed", request.method, request.url.path, exc_info=fault)
-    name, vietnamese, english = OTHERS.get(
-        status, OTHERS[400 if status < 500 else 500]
-    )
+    name, vietnamese, english = OTHERS.get(status, OTHERS[400 if status < 500 else 500])
     sentence = vietnamese if language(request) == "vi" else english
     return _respond(
         request, status, {"error": name, "detail": sentence.format(why=_why(fault))}, {}
@@ -161,14 +160,25 @@ def _respond(
             headers=headers,
             media_type="application/json",
         )
-    if status == 401 and request.method == "GET":
-        return Redirect(path=f"/login?next={request.url.path}", status_code=303)
+    if status == 401:
+        return _ask_who(request, answer["detail"])
     return Template(
         "error.html",
         context=answer | {"status": status},
         status_code=status,
         headers=headers,
     )
+
+
+def _ask_who(request: Request[Any, Any, Any], sentence: str) -> Response[Any]:
+    """Send a reader to the login; hand a writer one that keeps what he typed."""
+    path = request.url.path
+    if request.method == "GET":
+        query = f"?{request.url.query}" if request.url.query else ""
+        return Redirect(f"/login?next={quote(path + query)}", status_code=303)
+    kept = request.scope.get("state", {}).get("typed", [])
+    context = {"next": path, "problem": sentence, "login": "", "kept": kept}
+    return Template("login.html", context=context, status_code=401)
 
 
 def wants_page(request: Request[Any, Any, Any]) -> bool:

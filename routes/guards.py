@@ -8,8 +8,10 @@ Only the rules of standing are asked here; what a role may do with an item is
 from collections.abc import Callable
 from typing import Any
 
+from litestar import Request
 from litestar.config.csrf import CSRFConfig
 from litestar.connection import ASGIConnection
+from litestar.enums import ScopeType
 from litestar.handlers import BaseRouteHandler
 from litestar.middleware.csrf import CSRFMiddleware
 from litestar.types import ASGIApp, Receive, Scope, Send
@@ -19,6 +21,7 @@ from postal_track.errors import NotAllowed, NotLoggedIn, SessionExpired
 from postal_track.staff import Actor, whose
 
 SESSION = "session"
+_FORM = b"application/x-www-form-urlencoded"
 _OPEN = ("/static/", "/npm/", "/health", "/metrics", "/schema")
 
 
@@ -42,7 +45,7 @@ class Sessions:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Look the session up, unless the path is open to all."""
         scope["user"], scope["auth"] = None, None
-        if scope["type"] == "http" and not scope["path"].startswith(_OPEN):
+        if scope["type"] == ScopeType.HTTP and not scope["path"].startswith(_OPEN):
             token = token_of(ASGIConnection(scope))
             if token:
                 scope["auth"] = token
@@ -69,6 +72,14 @@ class Forms:
         headers = dict(scope.get("headers", []))
         bearer = headers.get(b"authorization", b"").lower().startswith(b"bearer ")
         signed = scope.get("path", "").startswith("/sms/")
+        if headers.get(b"content-type", b"").startswith(_FORM) and not bearer:
+            typed = await Request[Any, Any, Any](scope, receive).form()
+            # Should the session turn out to be over, this is what must not be lost.
+            scope["state"]["typed"] = [
+                (name, value)
+                for name, value in typed.multi_items()
+                if isinstance(value, str) and name != "_csrf_token"
+            ]
         await (self.app if bearer or signed else self.checked)(scope, receive, send)
 
 

@@ -1,6 +1,6 @@
 """The frame of all pages: what templates may call, the door, logging in and out."""
 
-from typing import Annotated, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 from jinja2 import StrictUndefined, pass_context
@@ -8,21 +8,21 @@ from jinja2.runtime import Context
 from litestar import Request, get, post
 from litestar.contrib.jinja import JinjaTemplateEngine
 from litestar.datastructures import Cookie
-from litestar.enums import RequestEncodingType
-from litestar.params import Body
 from litestar.response import Redirect, Template
-from postal_track.phones import mask
 
 from postal_track.custody import Role
 from postal_track.errors import LoginThrottled, NotLoggedIn
+from postal_track.phones import mask
 from postal_track.settings import settings
 from postal_track.staff import Actor, log_in, log_out
 from routes import words
 from routes.guards import SESSION
 from routes.language import COOKIE, clock, day, language, local, money
 
-Form = Annotated[dict[str, str], Body(media_type=RequestEncodingType.URL_ENCODED)]
 AnyRequest = Request[Actor | None, str | None, Any]
+
+KEPT = "_kept."
+"""What the fields of a form are called while it waits for a login."""
 
 HOME = {
     Role.CARRIER: "/scan",
@@ -45,6 +45,7 @@ def prepare(engine: JinjaTemplateEngine) -> None:
         "money": money,
         "mask": mask,
     }
+    engine.engine.globals |= {"kept_prefix": KEPT}
     engine.engine.globals |= {"t": _both, "lang": _lang, "clock": _clock, "day": _day}
 
 
@@ -88,37 +89,46 @@ async def login_page(request: AnyRequest, next: str = "/") -> Template | Redirec
     if request.user is not None:
         return Redirect(_inside(next), status_code=303)
     return Template(
-        "login.html", context={"next": _inside(next), "problem": "", "login": ""}
+        "login.html",
+        context={"next": _inside(next), "problem": "", "login": "", "kept": []},
     )
 
 
 @post("/login", include_in_schema=False)
-async def log_in_here(request: AnyRequest, data: Form) -> Template | Redirect:
-    """Open a session and go where one wanted to go."""
-    onward, login = _inside(data.get("next", "/")), data.get("login", "")
+async def log_in_here(request: AnyRequest) -> Template | Redirect:
+    """Open a session and go where one wanted to go.
+
+    What a form held when its session ended comes along, and can be sent again.
+    """
+    form = await request.form()
+    onward, login = _inside(form.get("next", "/")), form.get("login", "")
+    kept = [
+        (name.removeprefix(KEPT), value)
+        for name, value in form.multi_items()
+        if name.startswith(KEPT)
+    ]
     try:
         opened = await log_in(
             login,
-            data.get("password", ""),
+            form.get("password", ""),
             _address(request),
             request.headers.get("user-agent", ""),
         )
     except (NotLoggedIn, LoginThrottled) as fault:
         status = 429 if isinstance(fault, LoginThrottled) else 401
-        context = {
-            "next": onward,
-            "problem": _why(fault, language(request)),
-            "login": login,
-        }
+        problem = _why(fault, language(request))
+        context = {"next": onward, "problem": problem, "login": login, "kept": kept}
         return Template("login.html", context=context, status_code=status)
-    answer = Redirect(
-        HOME[opened.actor.role] if onward == "/" else onward, status_code=303
-    )
+    answer: Template | Redirect
+    if kept:
+        answer = Template("resume.html", context={"onward": onward, "kept": kept})
+    else:
+        home = HOME[opened.actor.role] if onward == "/" else onward
+        answer = Redirect(home, status_code=303)
     answer.set_cookie(
         Cookie(
             SESSION,
-            opened.token,
-            expires=None,
+            value=opened.token,
             max_age=settings().SESSION_HOURS * 3600,
             httponly=True,
             secure=settings().PUBLIC_URL.startswith("https://"),
