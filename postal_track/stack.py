@@ -14,6 +14,7 @@ import hashlib
 import importlib.util
 import os
 import pwd
+import re
 import shlex
 import shutil
 import signal
@@ -45,6 +46,7 @@ DATABASE = "postal_track"
 LONGEST_SOCKET_FOLDER = 90
 
 # After kill -9 the children of PostgreSQL need a moment to notice and to let go.
+STILL_IN_USE = "is still in use"
 PATIENCE = 20.0
 
 # Where root keeps what that user may not enter in its own place.
@@ -71,6 +73,9 @@ fsync = off
 full_page_writes = off
 synchronous_commit = off
 """
+
+STAMP = re.compile(r"^\d{4}-\d\d-\d\d \S+ \S+ \[\d+\] ")
+GRIEVANCE = re.compile(r"FATAL|PANIC|ERROR|error:|invalid|could not|parameter|#")
 
 Result = TypeVar("Result")
 
@@ -118,11 +123,10 @@ class Postgres:
             self._be_born()
         self._own_socket_folder()
         deadline = time.monotonic() + PATIENCE
-        while not self._try_to_start():
-            if time.monotonic() > deadline:
+        while fault := self._try_to_start():
+            if STILL_IN_USE not in fault or time.monotonic() > deadline:
                 raise StackError(
-                    f"The embedded PostgreSQL in {self.folder} does not start: "
-                    f"{_last_line(self._log)}"
+                    f"The embedded PostgreSQL in {self.folder} does not start: {fault}"
                 )
             time.sleep(0.2)
 
@@ -187,20 +191,24 @@ class Postgres:
                 f"No database can be made in {self.folder}: {_complaint(done.stdout)}"
             )
 
-    def _try_to_start(self) -> bool:
+    def _try_to_start(self) -> str:
+        """Return nothing when it runs, else what it says against it."""
         if self.answers():
-            return True
+            return ""
         if self.pid() is None:
-            # Left by a server that was killed; its number may be in use again, and
-            # PostgreSQL would then refuse to start.
-            with suppress(FileNotFoundError):
-                (self.home / "postmaster.pid").unlink()
+            # Left by a server that was killed. Its number may be in use again, or be a
+            # zombie's that nobody buries, and PostgreSQL would refuse to start.
+            (self.home / "postmaster.pid").unlink(missing_ok=True)
+            (self._sockets / ".s.PGSQL.5432.lock").unlink(missing_ok=True)
+        told = self._log.stat().st_size if self._log.exists() else 0
         done = self._run(
             "pg_ctl",
             *("start", "-D", self.home, "-w", "-t", "60", "-s", "-l", self._log),
             *("-o", f"-k {shlex.quote(str(self._sockets))}"),
         )
-        return done.returncode == 0
+        if done.returncode == 0:
+            return ""
+        return _complaint(_read_from(self._log, told) or done.stdout)
 
     def _own_socket_folder(self) -> None:
         folder = self._sockets
@@ -296,7 +304,7 @@ class Redis:
             if time.monotonic() > deadline:
                 raise StackError(
                     f"The private Redis in {self.folder} does not start: "
-                    f"{_last_line(log)}"
+                    f"{_complaint(_read_from(log))}"
                 )
             time.sleep(0.01)
 
@@ -593,18 +601,16 @@ def _said(fault: Exception) -> str:
 
 
 def _complaint(output: str) -> str:
-    """Find the line that says what went wrong in what a program wrote."""
-    lines = [line.strip() for line in output.splitlines() if line.strip()]
-    for line in lines:
-        if any(word in line for word in ("FATAL", "PANIC", "ERROR", "error:")):
-            return line
-    return lines[-1] if lines else "it does not say why"
+    """Pick what went wrong out of what a program wrote, without its time stamps."""
+    lines = [STAMP.sub("", line.strip()) for line in output.splitlines()]
+    bad = [line for line in lines if GRIEVANCE.search(line)]
+    return " ".join(bad or lines[-1:]) or "it does not say why."
 
 
-def _last_line(log: Path) -> str:
+def _read_from(log: Path, position: int = 0) -> str:
     try:
-        return _complaint(
-            "\n".join(log.read_text("utf-8", "replace").splitlines()[-8:])
-        )
+        with log.open("rb") as file:
+            file.seek(position)
+            return file.read().decode("utf-8", "replace")
     except OSError as fault:
         return _said(fault)

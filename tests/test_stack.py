@@ -1,0 +1,289 @@
+"""The PostgreSQL and the Redis we bring along: up, shared, killed, up again."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import psutil
+import pytest
+from redis.asyncio import Redis as Client
+
+from postal_track import stack
+from postal_track.settings import ROOT
+from postal_track.stack import Stack, StackError
+
+# Uses the stack of a folder, says whose servers it found, and waits to be ended.
+ANOTHER_USER = """
+import sys
+from pathlib import Path
+from postal_track.stack import Stack
+ours = Stack(Path(sys.argv[1]), durable=False)
+ours.use(database=True, queue=True)
+print(ours.postgres.pid(), ours.redis.pid(), flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    place = Path(tempfile.mkdtemp(prefix="postal-track-stack-"))
+    place.chmod(0o755)
+    yield place
+    Stack(place).postgres.stop()
+    Stack(place).redis.stop()
+    shutil.rmtree(place)
+
+
+@pytest.fixture
+def ours(folder: Path) -> Stack:
+    """A stack that is up."""
+    up = Stack(folder / "var", durable=False)
+    up.use(database=True, queue=True)
+    return up
+
+
+@pytest.fixture
+def elsewhere(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    place = folder / "elsewhere"
+    monkeypatch.setattr(stack, "ELSEWHERE", place)
+    return place
+
+
+async def ask(up: Stack, question: str) -> Any:
+    connection = await asyncpg.connect(dsn=up.postgres.url())
+    try:
+        return await connection.fetchval(question)
+    finally:
+        await connection.close()
+
+
+async def pong(up: Stack) -> bool:
+    client = Client.from_url(up.redis.url())
+    try:
+        return bool(await client.ping())
+    finally:
+        await client.aclose()
+
+
+def kill(pid: int | None) -> None:
+    assert pid is not None
+    victim = psutil.Process(pid)
+    victim.send_signal(signal.SIGKILL)
+    victim.wait(10)
+
+
+def another_user(up: Stack) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", ANOTHER_USER, str(up.folder)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+def found_by(user: subprocess.Popen[str]) -> str:
+    assert user.stdout is not None
+    return user.stdout.readline().strip()
+
+
+def end(user: subprocess.Popen[str]) -> None:
+    user.communicate()
+    assert user.returncode == 0
+
+
+def command(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "postal_track", *words],
+        cwd=ROOT,
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+async def test_both_come_up_in_an_empty_folder(ours: Stack) -> None:
+    assert await ask(ours, "SHOW server_encoding") == "UTF8"
+    assert await pong(ours)
+
+
+async def test_none_but_the_owner_may_come_near(ours: Stack) -> None:
+    assert await ask(ours, "SHOW listen_addresses") == ""
+    for private in (ours.postgres.home, ours.redis.folder):
+        assert stat.S_IMODE(private.stat().st_mode) == 0o700
+
+
+async def test_a_commit_survives_a_killed_database(folder: Path) -> None:
+    up = Stack(folder)
+    up.use(database=True, queue=False)
+    await ask(up, "CREATE TABLE kept AS SELECT 'a dossier' AS what")
+    kill(up.postgres.pid())
+    up.use(database=True, queue=False)
+    assert await ask(up, "SELECT what FROM kept") == "a dossier"
+    up.leave()
+
+
+async def test_the_number_of_a_killed_database_may_be_in_use_again(ours: Stack) -> None:
+    note = ours.postgres.home / "postmaster.pid"
+    kill(ours.postgres.pid())
+    # What a restarted container finds: the number now belongs to somebody else.
+    old = note.read_text().split("\n", 1)
+    note.write_text(f"{os.getpid()}\n{old[1]}")
+    ours.use(database=True, queue=True)
+    assert await ask(ours, "SELECT 1") == 1
+
+
+async def test_a_killed_redis_comes_up_over_its_old_socket(ours: Stack) -> None:
+    kill(ours.redis.pid())
+    assert ours.redis.socket.exists()
+    ours.use(database=True, queue=True)
+    assert await pong(ours)
+
+
+async def test_a_birth_that_was_cut_short_is_begun_again(folder: Path) -> None:
+    up = Stack(folder, durable=False)
+    draft = folder / "postgres.new"
+    draft.mkdir()
+    (draft / "PG_VERSION").write_text("18\n")
+    up.use(database=True, queue=False)
+    assert await ask(up, "SELECT current_database()") == stack.DATABASE
+    assert not draft.exists()
+
+
+def test_several_that_start_at_once_share_one_stack(folder: Path) -> None:
+    up = Stack(folder, durable=False)
+    users = [another_user(up) for _ in range(4)]
+    found = {found_by(user) for user in users}
+    assert found == {f"{up.postgres.pid()} {up.redis.pid()}"}
+    for user in users:
+        end(user)
+
+
+def test_the_last_to_leave_puts_out_the_light(ours: Stack) -> None:
+    other = Stack(ours.folder, durable=False)
+    other.use(database=True, queue=True)
+    ours.leave()
+    assert other.postgres.answers()
+    assert other.redis.answers()
+    other.leave()
+    assert not other.postgres.answers()
+    assert not other.redis.answers()
+
+
+def test_a_killed_user_does_not_keep_the_light_on(ours: Stack) -> None:
+    user = another_user(ours)
+    assert found_by(user)
+    user.kill()
+    user.communicate()
+    ours.leave()
+    assert ours.postgres.pid() is None
+    assert ours.redis.pid() is None
+
+
+def test_leaving_twice_is_leaving_once(ours: Stack) -> None:
+    ours.leave()
+    ours.leave()
+    assert ours.postgres.pid() is None
+
+
+async def test_a_long_way_to_the_folder_is_no_hindrance(folder: Path) -> None:
+    up = Stack(folder / ("a-long-name-" * 10) / "and one with spaces", durable=False)
+    up.use(database=True, queue=True)
+    assert await ask(up, "SELECT 1") == 1
+    assert await pong(up)
+    up.leave()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root starts it as another user")
+async def test_root_keeps_the_data_where_its_user_may_go(
+    folder: Path, elsewhere: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    closed = folder / "closed"
+    closed.mkdir(mode=0o700)
+    up = Stack(closed / "var", durable=False)
+    up.use(database=True, queue=True)
+    assert await ask(up, "SELECT 1") == 1
+    assert up.postgres.home.parent == elsewhere
+    assert f"the database is kept in {up.postgres.home}" in capfd.readouterr().err
+    up.leave()
+    again = Stack(closed / "var", durable=False)
+    again.use(database=True, queue=False)
+    assert again.postgres.home == up.postgres.home
+    again.leave()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root starts it as another user")
+def test_root_copies_binaries_its_user_may_not_reach(
+    folder: Path, elsewhere: Path
+) -> None:
+    closed = folder / "closed"
+    closed.mkdir(mode=0o700)
+    (closed / "tree" / "bin").mkdir(parents=True)
+    (closed / "tree" / "bin" / "postgres").write_text("a binary")
+    copy = stack._reachable_copy(closed / "tree")
+    assert copy.parent == elsewhere
+    assert (copy / "bin" / "postgres").read_text() == "a binary"
+    assert stack._reachable_copy(closed / "tree") == copy
+    assert list(elsewhere.iterdir()) == [copy]
+
+
+def test_a_folder_that_cannot_be_written_is_said(folder: Path) -> None:
+    (folder / "file").touch()
+    with pytest.raises(StackError, match=r"cannot be written \(.+\): set VAR_DIR"):
+        Stack(folder / "file" / "var").use(database=True, queue=True)
+
+
+def test_what_postgres_says_is_passed_on(ours: Stack) -> None:
+    ours.leave()
+    with (ours.postgres.home / "postgresql.conf").open("a") as file:
+        file.write("shared_buffers = 'a lot'\n")
+    with pytest.raises(StackError, match=r"does not start: .*shared_buffers"):
+        ours.use(database=True, queue=False)
+
+
+def test_a_taken_port_is_said() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        done = command("run", PORT=str(port))
+    assert done.returncode == 1
+    assert done.stderr == (
+        f"Port {port} of 127.0.0.1 cannot be used (Address already in use): "
+        "stop what listens there, or set PORT.\n"
+    )
+
+
+@pytest.mark.parametrize("word", ["run", "migrate"])
+def test_a_database_out_of_reach_is_said(word: str, free_port: int) -> None:
+    nobody = f"postgresql://nobody:hush@127.0.0.1:{free_port}/none"
+    done = command(word, DATABASE_URL=nobody, PORT=str(free_port))
+    assert done.returncode == 1
+    assert done.stderr.startswith("The database does not answer; is DATABASE_URL right")
+    assert done.stderr.count("\n") == 1
+    assert "hush" not in done.stderr
+
+
+def test_a_redis_out_of_reach_is_said(migrated: None, free_port: int) -> None:
+    nobody = f"redis://127.0.0.1:{free_port}"
+    database = os.environ["DATABASE_URL"].replace("_test", "")
+    done = command("run", REDIS_URL=nobody, DATABASE_URL=database, PORT=str(free_port))
+    assert done.returncode == 1
+    assert done.stderr.startswith("Redis does not answer; is REDIS_URL right")
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_wrong_setting_is_said_before_anything_starts(folder: Path) -> None:
+    done = command("run", PORT="x", VAR_DIR=str(folder / "var"))
+    assert done.returncode == 1
+    assert done.stderr == "PORT must be a whole number from 1 to 65535.\n"
+    assert not (folder / "var").exists()
