@@ -70,7 +70,7 @@ export class Act {
     this.#form.reset();
     this.#pad.clear();
     this.problem(null);
-    one("[data-amiss]", HTMLDetailsElement, this.#form).open = false;
+    this.#place(proposal.needs.length > 0);
     for (const need of this.#form.querySelectorAll("fieldset")) {
       const wanted = proposal.needs.some((each) => each === need.dataset.need);
       // A disabled field set gives nothing to the form's data.
@@ -93,8 +93,11 @@ export class Act {
     const empty = [...this.#form.querySelectorAll("fieldset:not([hidden]) input:not([type=radio])")].find(
       (each) => each instanceof HTMLInputElement && !each.value && each.offsetParent,
     );
-    const typing = matchMedia("(pointer: fine)").matches && empty instanceof HTMLElement;
-    (typing ? empty : button("[data-do]", this.#form)).focus({ preventScroll: true });
+    const typing = matchMedia("(pointer: fine)").matches;
+    const first = typing && empty instanceof HTMLElement ? empty : null;
+    // A phone's keyboard rises when it is touched for, not before.
+    const rest = this.proposal?.needs.length && !typing ? part("[data-act-name]", this.#form) : button("[data-do]", this.#form);
+    (first ?? rest).focus({ preventScroll: true });
   }
 
   /** @param {boolean} busy */
@@ -249,6 +252,19 @@ export class Act {
     this.touched = true;
     part("[data-pad-state]", this.#form).textContent = say(this.#pad.isEmpty ? "unsigned" : "signed");
     part("[data-pad]", this.#form).removeAttribute("aria-invalid");
+  }
+
+  /**
+   * With nothing to enter, the button comes first and is kept in sight; nothing that can be pressed lies before it.
+   * @param {boolean} needy
+   */
+  #place(needy) {
+    const amiss = one("[data-amiss]", HTMLDetailsElement, this.#form);
+    amiss.open = false;
+    const act = button("[data-do]", this.#form);
+    if (needy) act.before(amiss);
+    else act.after(amiss);
+    this.#form.dataset.needy = String(needy);
   }
 
   #openAmiss() {

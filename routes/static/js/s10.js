@@ -42,8 +42,9 @@ export function judge(text) {
     return digits ? { fault: "long", found: digits.length } : { fault: "letters" };
   }
   if (core.length < 9) return { fault: "short", found: core.length };
-  const expected = checkDigit(core.slice(0, 8));
-  if (core[8] !== expected) return { fault: "digit", found: core[8], expected };
+  const [serial, check] = [core.slice(0, 8), core.slice(8)];
+  const expected = checkDigit(serial);
+  if (check !== expected) return { fault: "digit", found: check, expected };
   return { waybill: `DH${core}VN` };
 }
 

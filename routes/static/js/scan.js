@@ -206,12 +206,13 @@ async function perform() {
   const details = act.details();
   if (!details) return give("wrong");
   const { code, item } = shown;
+  const position = locator.now();
   const scan = makeScan({
     code: blank ?? code,
     step: act.proposal.step,
     ...details,
-    ...(blank ? { bind_to: item.waybill } : {}),
-    position: locator.now(),
+    ...(blank && { bind_to: item.waybill }),
+    ...(position && { position }),
   });
   const entry = log.add(scan, blank ? waybillIn(blank) : item.waybill, act.proposal.text);
   act.touched = false;

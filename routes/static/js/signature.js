@@ -66,8 +66,8 @@ export class SignaturePad {
     const all = event.getCoalescedEvents?.() ?? [];
     for (const each of all.length ? all : [event]) {
       const [x, y] = this.#where(each);
-      const [lastX, lastY] = stroke[stroke.length - 1];
-      if (Math.hypot(x - lastX, y - lastY) >= STEP) stroke.push([x, y]);
+      const last = stroke.at(-1);
+      if (!last || Math.hypot(x - last[0], y - last[1]) >= STEP) stroke.push([x, y]);
     }
     this.#paint();
   }
@@ -102,14 +102,13 @@ export class SignaturePad {
  * @param {[number, number][]} points
  */
 function line(points) {
-  const [[x, y], ...rest] = points;
-  if (rest.length === 0) return `M${x} ${y}h0`;
-  let path = `M${x} ${y}`;
-  for (let i = 0; i < rest.length - 1; i++) {
-    const [cx, cy] = rest[i];
-    const [nx, ny] = rest[i + 1];
-    path += `Q${cx} ${cy} ${(cx + nx) >> 1} ${(cy + ny) >> 1}`;
-  }
-  const [lastX, lastY] = rest[rest.length - 1];
-  return `${path}L${lastX} ${lastY}`;
+  const [first, ...rest] = points;
+  const last = rest.pop();
+  if (!first) return "";
+  if (!last) return `M${first.join(" ")}h0`;
+  const curves = rest.map(([x, y], i) => {
+    const [nextX, nextY] = rest[i + 1] ?? last;
+    return `Q${x} ${y} ${(x + nextX) >> 1} ${(y + nextY) >> 1}`;
+  });
+  return `M${first.join(" ")}${curves.join("")}L${last.join(" ")}`;
 }
