@@ -113,6 +113,8 @@ class Chain:
             seal_broken=event.seal_broken,
             damaged=event.damaged,
             flags=tuple(k.value for k in found),
+            bag=None,
+            corrects=None,
             private=seal_private(salt, private) if private else None,
             previous=self.head,
             **line,
@@ -254,50 +256,75 @@ async def read_stories(connection: Connection, chains: Iterable[Chain]) -> None:
             story.append((row["at"], row["seq"], event_of(row)))
 
 
-_LINES = """
-    INSERT INTO event (id, item, seq, step, by, place, taker, towards, at, device_at,
-        recorded_at,
-        device, device_seq, originals, copies, seal_no, seal_broken, damaged, reason,
-            proof,
-        private, previous, hash, flags)
-    SELECT id, item, seq, step, by, place, taker, towards, at, device_at, recorded_at,
-        device, device_seq, originals, copies, seal_no, seal_broken, damaged, reason,
-            proof,
-        private, previous, hash, string_to_array(flags, ',')
-    FROM unnest($1::uuid[], $2::bigint[], $3::int[], $4::text[], $5::text[], $6::text[],
-        $7::text[],
-        $8::text[], $9::timestamptz[], $10::timestamptz[], $11::timestamptz[],
-        $12::text[],
-        $13::bigint[], $14::int[], $15::int[], $16::text[], $17::bool[], $18::bool[],
-        $19::text[],
-        $20::text[], $21::bytea[], $22::bytea[], $23::bytea[], $24::text[])
-        AS l(id, item, seq, step, by, place, taker, towards, at, device_at, recorded_at,
-            device,
-        device_seq, originals, copies, seal_no, seal_broken, damaged, reason, proof,
-            private,
-        previous, hash, flags)
-"""
+_LINE = {
+    "id": "uuid",
+    "item": "bigint",
+    "seq": "int",
+    "step": "text",
+    "by": "text",
+    "place": "text",
+    "taker": "text",
+    "towards": "text",
+    "at": "timestamptz",
+    "device_at": "timestamptz",
+    "recorded_at": "timestamptz",
+    "device": "text",
+    "device_seq": "bigint",
+    "originals": "int",
+    "copies": "int",
+    "seal_no": "text",
+    "seal_broken": "bool",
+    "damaged": "bool",
+    "reason": "text",
+    "proof": "text",
+    "flags": "text",  # joined by commas: an array of arrays cannot be unnested
+    "bag": "text",
+    "corrects": "uuid",
+    "private": "bytea",
+    "previous": "bytea",
+    "hash": "bytea",
+}
+"""The columns of a line as they are sent, in the order of ``_line``."""
 
-_ITEMS = """
-    UPDATE item SET stage = n.stage, sender = n.sender, addressee = n.addressee, holder
-        = n.holder,
-        holder_place = n.holder_place, since = n.since, released_to = n.released_to,
-        released_at = n.released_at, bound_for = n.bound_for, attempts = n.attempts,
-        originals = n.originals, copies = n.copies, seal_no = n.seal_no, last_at =
-            n.last_at,
-        seq = n.seq, head = n.head
-    FROM unnest($25::bigint[], $26::text[], $27::text[], $28::text[], $29::text[],
-        $30::text[],
-        $31::timestamptz[], $32::text[], $33::timestamptz[], $34::text[], $35::int[],
-        $36::int[],
-        $37::int[], $38::text[], $39::timestamptz[], $40::int[], $41::bytea[])
-        AS n(id, stage, sender, addressee, holder, holder_place, since, released_to,
-            released_at,
-        bound_for, attempts, originals, copies, seal_no, last_at, seq, head)
+_STATE = {
+    "stage": "text",
+    "sender": "text",
+    "addressee": "text",
+    "holder": "text",
+    "holder_place": "text",
+    "since": "timestamptz",
+    "released_to": "text",
+    "released_at": "timestamptz",
+    "bound_for": "text",
+    "attempts": "int",
+    "originals": "int",
+    "copies": "int",
+    "seal_no": "text",
+    "last_at": "timestamptz",
+    "seq": "int",
+    "head": "bytea",
+}
+"""The columns of an item that its story tells, in the order of ``_state``."""
+
+
+def _arrays(types: Iterable[str], first: int) -> str:
+    return ", ".join(f"${n}::{type_}[]" for n, type_ in enumerate(types, first))
+
+
+_LINES = f"""
+    INSERT INTO event ({", ".join(_LINE)})
+    SELECT {", ".join(_LINE).replace("flags", "string_to_array(flags, ',')")}
+    FROM unnest({_arrays(_LINE.values(), 1)}) AS line ({", ".join(_LINE)})
+"""  # noqa: S608 - constants
+
+_STATES = f"""
+    UPDATE item SET {", ".join(f"{name} = n.{name}" for name in _STATE)}
+    FROM unnest({_arrays(["bigint", *_STATE.values()], len(_LINE) + 1)})
+        AS n (id, {", ".join(_STATE)})
     WHERE item.id = n.id
-"""
+"""  # noqa: S608 - constants
 
-_BOTH = f"WITH lines AS ({_LINES}) {_ITEMS}"
+_BOTH = f"WITH lines AS ({_LINES}) {_STATES}"
 
 
 async def write(connection: Connection, chains: Iterable[Chain]) -> None:
@@ -330,57 +357,12 @@ async def write(connection: Connection, chains: Iterable[Chain]) -> None:
 
 
 def _line(item: int, entry: Entry, hash_: bytes) -> tuple[Any, ...]:
-    return (
-        entry.id,
-        item,
-        entry.seq,
-        entry.step,
-        entry.by,
-        entry.place,
-        entry.taker,
-        entry.towards,
-        entry.at,
-        entry.device_at,
-        entry.recorded_at,
-        entry.device,
-        entry.device_seq,
-        entry.originals,
-        entry.copies,
-        entry.seal_no,
-        entry.seal_broken,
-        entry.damaged,
-        entry.reason,
-        entry.proof,
-        entry.private,
-        entry.previous,
-        hash_,
-        ",".join(entry.flags),
-    )
+    kept = {"item": item, "hash": hash_, "flags": ",".join(entry.flags)}
+    return tuple(kept[n] if n in kept else getattr(entry, n) for n in _LINE)
 
 
 def _text(party: Party | None) -> str | None:
     return str(party) if party else None
-
-
-_STATE_FIELDS = (
-    "stage",
-    "sender",
-    "addressee",
-    "holder",
-    "holder_place",
-    "since",
-    "released_to",
-    "released_at",
-    "bound_for",
-    "attempts",
-    "originals",
-    "copies",
-    "seal_no",
-    "last_at",
-    "seq",
-    "head",
-)
-"""The columns of an item that its story tells, in the order of ``_state``."""
 
 
 def _state(now: Custody, seq: int, head: bytes) -> tuple[Any, ...]:
@@ -408,7 +390,7 @@ async def rewrite(
     connection: Connection, item: int, custody: Custody, seq: int, head: bytes
 ) -> None:
     """Write an item's state anew, as its story tells it."""
-    sets = ", ".join(f"{name} = ${n}" for n, name in enumerate(_STATE_FIELDS, 2))
+    sets = ", ".join(f"{name} = ${n}" for n, name in enumerate(_STATE, 2))
     await connection.execute(
         f"UPDATE item SET {sets} WHERE id = $1",  # noqa: S608 - a constant list
         item,

@@ -47,6 +47,8 @@ class Entry:
     reason: str | None
     proof: str | None
     flags: tuple[str, ...]
+    bag: str | None
+    corrects: UUID | None
     private: bytes | None
     previous: bytes
 
@@ -61,8 +63,10 @@ def canonical(entry: Entry) -> bytes:
     """Give the bytes that are hashed; see the head of this module."""
     line = {
         "at": stamp(entry.at),
+        "bag": entry.bag,
         "by": entry.by,
         "copies": entry.copies,
+        "corrects": str(entry.corrects) if entry.corrects else None,
         "damaged": entry.damaged,
         "device": entry.device,
         "device_at": stamp(entry.device_at),

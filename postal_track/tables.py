@@ -328,6 +328,8 @@ class Event(Table):
     reason = Varchar(length=24, null=True, default=None)
     proof = Varchar(length=12, null=True, default=None)
     flags = Array(base_column=Varchar(length=24))
+    bag = Varchar(length=13, null=True, default=None)  # the bag it was in
+    corrects = UUID(null=True, default=None)  # the event that this one declares wrong
     private = Bytea(null=True, default=None)
     previous = Bytea()
     hash = Bytea()

@@ -43,6 +43,8 @@ FIRST = Entry(
     reason=None,
     proof=None,
     flags=(),
+    bag=None,
+    corrects=None,
     private=None,
     previous=genesis(WAYBILL),
 )
@@ -68,7 +70,8 @@ def test_the_canonical_form_is_what_the_module_says_byte_by_byte() -> None:
     assert (
         canonical(FIRST)
         == (
-            '{"at":"2026-03-01T07:05:09.000123Z","by":"staff:3","copies":3,'
+            '{"at":"2026-03-01T07:05:09.000123Z","bag":null,"by":"staff:3",'
+            '"copies":3,"corrects":null,'
             '"damaged":false,"device":"Máy 1",'
             '"device_at":"2026-03-01T07:05:09.000123Z","device_seq":0,"flags":[],'
             '"id":"018f0000-0000-7000-8000-000000000001","originals":2,'
