@@ -15,7 +15,19 @@ from litestar.template import TemplateConfig
 
 from postal_track.database import close_pool, open_pool
 from postal_track.settings import settings
-from routes import assets, health, pages, scan_page, scans, sessions
+from routes import (
+    assets,
+    booking_page,
+    health,
+    labels,
+    orders,
+    pages,
+    qr,
+    registration,
+    scan_page,
+    scans,
+    sessions,
+)
 from routes.errors import HANDLERS
 from routes.guards import Forms, Sessions
 from routes.headers import headers
@@ -49,6 +61,11 @@ def create_app() -> Litestar:
             *sessions.ROUTES,
             scans.router,
             scan_page.scan_page,
+            *registration.ROUTES,
+            *labels.ROUTES,
+            *booking_page.ROUTES,
+            *orders.ROUTES,
+            *qr.ROUTES,
             assets.static,
             assets.package_file,
         ],
