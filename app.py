@@ -18,6 +18,7 @@ from postal_track.settings import settings
 from routes import (
     assets,
     booking_page,
+    citizen,
     health,
     labels,
     orders,
@@ -27,6 +28,7 @@ from routes import (
     scan_page,
     scans,
     sessions,
+    status_api,
 )
 from routes.errors import HANDLERS
 from routes.guards import Forms, Sessions
@@ -57,6 +59,8 @@ def create_app() -> Litestar:
     return Litestar(
         route_handlers=[
             *pages.ROUTES,
+            *citizen.ROUTES,
+            *status_api.ROUTES,
             *health.ROUTES,
             *sessions.ROUTES,
             scans.router,
