@@ -1,0 +1,235 @@
+"""An agency's desk: what comes, what lies there, what is due, what leaves.
+
+Reads for officers, by the agencies they act for. What they say goes by
+``handoffs.record`` and ``bookings.announce_result``; here stand only the faults of a
+registration that a form can still mend.
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from asyncpg import Connection, Record
+
+from postal_track.boards import LOCAL, today
+from postal_track.custody import Party, PartyKind, Stage
+from postal_track.database import transaction
+from postal_track.directory import Named, names
+from postal_track.errors import BadInput, NotFound, Problem
+from postal_track.staff import Actor
+
+LISTED = 200
+"""Rows of one section; the heading tells how many there are in all."""
+
+LONGEST_WORK = timedelta(days=3 * 365)
+
+_CODE = re.compile(r"\S(.{0,48}\S)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Slip:
+    """One dossier on the desk. ``waybill`` is of the leg that the section is about.
+
+    ``late``: promised to us and not here, or due from us and not done.
+    """
+
+    waybill: str
+    token: str
+    code: str
+    agency: Party
+    procedure: tuple[str, str]
+    stage: Stage | None
+    holder: Party | None
+    released_to: Party | None
+    since: datetime | None
+    originals: int | None
+    copies: int | None
+    seal_no: str
+    fee: int
+    promised_on: date | None
+    due_on: date | None
+    late: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """The slips of one kind, those first that wait longest, and how many in all."""
+
+    slips: list[Slip]
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """All of it. ``arriving`` stands at the counter and waits for our word."""
+
+    coming: Section
+    arriving: Section
+    unregistered: Section
+    in_work: Section
+    leaving: Section
+    names: dict[Party, Named]
+
+
+async def desk(actor: Actor) -> Desk:
+    """Lay out the desk of an officer's agencies."""
+    async with transaction() as connection:
+        coming = await _section(connection, actor, _COMING, "i.promised_on, i.id")
+        arriving = await _section(connection, actor, _ARRIVING, "i.since, i.id")
+        unregistered = await _section(connection, actor, _UNREGISTERED, "i.since, i.id")
+        in_work = await _section(connection, actor, _IN_WORK, "d.due_on, d.id")
+        leaving = await _section(connection, actor, _LEAVING, "i.since, i.id")
+    sections = (coming, arriving, unregistered, in_work, leaving)
+    parties = {p for each in sections for slip in each.slips for p in _parties(slip)}
+    return Desk(*sections, await names(parties | actor.places))
+
+
+_DOSSIERS = """
+    SELECT d.token, d.agency, d.due_on, p.name AS procedure, p.name_en AS procedure_en,
+        coalesce((SELECT c.code FROM dossier_code c WHERE c.dossier = d.id
+            ORDER BY c.source LIKE 'agency:%' DESC, c.id DESC LIMIT 1), '') AS code,
+        i.waybill, i.stage, i.holder, i.released_to, i.since, i.originals, i.copies,
+        i.seal_no, i.fee, i.promised_on, {late} AS late, count(*) OVER () AS total
+    FROM dossier d JOIN procedure p ON p.id = d.procedure
+    LEFT JOIN item i ON i.dossier = d.id AND i.leg = '{leg}'
+    WHERE d.agency = ANY($1::int[]) AND $2::text[] IS NOT NULL AND {rule}
+    ORDER BY {order} LIMIT {most}
+"""
+
+_OFFERED = """(i.stage IN ('out_for_delivery', 'attempted')
+    OR i.released_to = ANY($2::text[]))"""
+_OPEN = "i.stage NOT IN ('received', 'delivered')"
+_GIVEN = """(d.due_on IS NOT NULL AND EXISTS (SELECT FROM dossier_code c
+    WHERE c.dossier = d.id AND c.source = 'agency:' || d.agency))"""
+_NO_RESULT = """NOT EXISTS
+    (SELECT FROM item r WHERE r.dossier = d.id AND r.leg = 'result')"""
+
+_COMING = ("dossier", f"{_OPEN} AND NOT {_OFFERED}", "i.promised_on < $3::date")
+_ARRIVING = ("dossier", f"{_OPEN} AND {_OFFERED}", "i.promised_on < $3::date")
+_UNREGISTERED = ("dossier", f"i.stage = 'received' AND NOT {_GIVEN}", "false")
+# Who only has his result brought sends nothing by the post: no item, but work.
+_IN_WORK = (
+    "dossier",
+    f"""d.service <> 'send' AND {_NO_RESULT} AND (d.service = 'receive'
+        OR i.stage = 'received' AND {_GIVEN})""",
+    "d.due_on < $3::date",
+)
+_LEAVING = ("result", "i.stage = 'ready'", "i.promised_on < $3::date")
+
+
+async def _section(
+    connection: Connection, actor: Actor, about: tuple[str, str, str], order: str
+) -> Section:
+    leg, rule, late = about
+    statement = _DOSSIERS.format(
+        leg=leg,
+        rule=rule,
+        late=f"coalesce({late}, $3::date IS NULL)",
+        order=order,
+        most=LISTED,
+    )
+    places = [str(place) for place in actor.places]
+    rows = await connection.fetch(statement, _agencies(actor), places, today())
+    return Section([_slip(row) for row in rows], rows[0]["total"] if rows else 0)
+
+
+def _agencies(actor: Actor) -> list[int]:
+    return [p.id for p in actor.places if p.kind is PartyKind.AGENCY]
+
+
+def _slip(row: Record) -> Slip:
+    return Slip(
+        waybill=row["waybill"] or "",
+        token=row["token"],
+        code=row["code"],
+        agency=Party(PartyKind.AGENCY, row["agency"]),
+        procedure=(row["procedure"], row["procedure_en"]),
+        stage=Stage(row["stage"]) if row["stage"] else None,
+        holder=Party.parse(row["holder"]) if row["holder"] else None,
+        released_to=Party.parse(row["released_to"]) if row["released_to"] else None,
+        since=row["since"],
+        originals=row["originals"],
+        copies=row["copies"],
+        seal_no=row["seal_no"] or "",
+        fee=row["fee"] or 0,
+        promised_on=row["promised_on"],
+        due_on=row["due_on"],
+        late=row["late"],
+    )
+
+
+def _parties(slip: Slip) -> set[Party]:
+    parties = {slip.agency, slip.holder, slip.released_to}
+    return {party for party in parties if party is not None}
+
+
+async def registrable(
+    waybill: str, code: str, due_on: date | None, actor: Actor
+) -> tuple[Party, str]:
+    """Look a registration over before it is said; its agency, and the code as kept.
+
+    Raises ``BadInput`` on ``code`` or ``due_on``: what the ledger holds is not taken
+    back, and a code that another dossier has would stay with that one. ``NotFound`` for
+    an item that was not sent to one of his agencies.
+    """
+    async with transaction() as connection:
+        row = await connection.fetchrow(
+            """
+            SELECT d.id, d.agency, i.since, i.stage FROM label l
+            JOIN item i ON i.id = l.item JOIN dossier d ON d.id = i.dossier
+            WHERE l.waybill = $1 AND i.leg = 'dossier' AND d.agency = ANY($2::int[])
+            """,
+            waybill,
+            _agencies(actor),
+        )
+        if row is None:
+            raise NotFound
+        said = " ".join(code.split())
+        taken = await connection.fetchval(
+            """
+            SELECT EXISTS (SELECT FROM dossier_code
+                WHERE source = 'agency:' || $1::int AND code = $2 AND dossier <> $3)
+            """,
+            row["agency"],
+            said,
+            row["id"],
+        )
+    problems = [*_code_faults(said, taken=taken), *_due_faults(due_on, row["since"])]
+    if problems:
+        raise BadInput(tuple(problems))
+    return Party(PartyKind.AGENCY, row["agency"]), said
+
+
+def _code_faults(code: str, *, taken: bool) -> list[Problem]:
+    if not _CODE.fullmatch(code):
+        return [
+            Problem(
+                "code",
+                "Give the dossier code: 1 to 50 characters.",
+                "Hãy ghi mã hồ sơ, từ 1 đến 50 ký tự.",
+            )
+        ]
+    if taken:
+        return [
+            Problem(
+                "code",
+                "Another dossier of your agency has this code.",
+                "Mã này đã cấp cho hồ sơ khác của cơ quan.",
+            )
+        ]
+    return []
+
+
+def _due_faults(due_on: date | None, since: datetime) -> list[Problem]:
+    received = since.astimezone(LOCAL).date()
+    if due_on is None:
+        return [Problem("due_on", "Give the due date.", "Hãy ghi ngày hẹn trả.")]
+    if not received <= due_on <= received + LONGEST_WORK:
+        return [
+            Problem(
+                "due_on",
+                "The due date lies before the receipt, or years ahead.",
+                "Ngày hẹn trả trước ngày nhận hồ sơ hoặc quá xa.",
+            )
+        ]
+    return []
