@@ -11,6 +11,7 @@ from litestar.response import Redirect, Template
 
 from postal_track.errors import ForgedLabel
 from postal_track.labels import genuine, parse_code
+from postal_track.settings import settings
 from postal_track.staff import Actor
 from routes.errors import wants_page
 
@@ -28,7 +29,8 @@ async def read_label(
     if not genuine(code):
         if not wants_page(request):
             raise ForgedLabel(code.waybill)
-        return Template("forged.html", context={"code": code}, status_code=403)
+        context = {"code": code, "hotline": settings().HOTLINE}
+        return Template("forged.html", context=context, status_code=403)
     room = "items" if request.user else "track"
     return Redirect(f"/{room}/{code.waybill}", status_code=303)
 
