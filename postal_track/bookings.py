@@ -82,9 +82,7 @@ async def book(order: Order, actor: Actor | None, at: datetime | None = None) ->
         )
         if before := await _booked_before(connection, draft):
             return before
-        procedure = await _one(connection, "procedure", order.procedure, draft)
-        agency = await _one(connection, "agency", order.agency, draft)
-        office = await _office(connection, draft)
+        procedure, agency, office = await _chosen(connection, draft)
         if draft.problems or procedure is None or agency is None or office is None:
             raise BadInput(tuple(draft.problems))
         now = at or datetime.now(UTC)
@@ -93,6 +91,26 @@ async def book(order: Order, actor: Actor | None, at: datetime | None = None) ->
         )
     await outgoing.poke(told)
     return booked
+
+
+async def check(order: Order) -> tuple[Problem, ...]:
+    """Name everything that is wrong with an order; nothing is written."""
+    draft = await read(order)
+    async with transaction() as connection:
+        await _chosen(connection, draft)
+    return tuple(draft.problems)
+
+
+async def _chosen(
+    connection: Connection, draft: Draft
+) -> tuple[Record | None, Record | None, Record | None]:
+    """Find procedure, agency and office, and note those that are not there."""
+    order = draft.order
+    return (
+        await _one(connection, "procedure", order.procedure, draft),
+        await _one(connection, "agency", order.agency, draft),
+        await _office(connection, draft),
+    )
 
 
 async def _booked_before(connection: Connection, draft: Draft) -> Booked | None:

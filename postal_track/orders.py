@@ -142,48 +142,39 @@ async def read(order: Order) -> Draft:
 
 
 def _read_choices(draft: Draft) -> None:
-    order = draft.order
-    if order.service not in SERVICES:
-        draft.problems.append(
-            Problem(
-                "service",
-                "Choose send, receive or both.",
-                "Hãy chọn gửi, nhận hoặc cả hai.",
-            )
+    if draft.order.service not in SERVICES:
+        _note(
+            draft,
+            "service",
+            "Choose send, receive or both.",
+            "Hãy chọn gửi, nhận hoặc cả hai.",
         )
-    if order.language not in ("vi", "en"):
-        draft.problems.append(
-            Problem("language", "Choose vi or en.", "Hãy chọn vi hoặc en.")
-        )
+    if draft.order.language not in ("vi", "en"):
+        _note(draft, "language", "Choose vi or en.", "Hãy chọn vi hoặc en.")
 
 
 def _read_papers(draft: Draft) -> None:
-    papers, say = draft.order.papers, draft.problems.append
+    papers = draft.order.papers
     if draft.order.service != "receive" and not papers:
-        say(
-            Problem(
-                "papers", "List at least one paper.", "Hãy ghi ít nhất một giấy tờ."
-            )
+        _note(
+            draft, "papers", "List at least one paper.", "Hãy ghi ít nhất một giấy tờ."
         )
     if len(papers) > MOST_PAPERS:
-        say(
-            Problem(
-                "papers",
-                f"At most {MOST_PAPERS} lines.",
-                f"Nhiều nhất {MOST_PAPERS} dòng.",
-            )
+        _note(
+            draft,
+            "papers",
+            f"At most {MOST_PAPERS} lines.",
+            f"Nhiều nhất {MOST_PAPERS} dòng.",
         )
     for at, paper in enumerate(papers):
-        if not paper.name or len(paper.name) > LONGEST_LINE or not _counted(paper):
-            say(
-                Problem(
-                    f"papers.{at}",
-                    "Name the paper in one line and count it: originals and copies "
-                    f"are whole numbers up to {MOST_OF_ONE_PAPER}, together at least "
-                    "one.",
-                    "Hãy ghi tên giấy tờ trong một dòng và số lượng: bản chính và bản "
-                    f"sao là số nguyên đến {MOST_OF_ONE_PAPER}, tổng ít nhất là một.",
-                )
+        if not 0 < len(paper.name) <= LONGEST_LINE or not _counted(paper):
+            _note(
+                draft,
+                f"papers.{at}",
+                "Name the paper and count it: originals and copies are whole numbers "
+                f"up to {MOST_OF_ONE_PAPER}, together at least one.",
+                "Hãy ghi tên giấy tờ và số lượng: bản chính và bản sao là số nguyên "
+                f"đến {MOST_OF_ONE_PAPER}, tổng ít nhất là một.",
             )
 
 
@@ -193,54 +184,57 @@ def _counted(paper: PaperGiven) -> bool:
 
 
 def _read_codes(draft: Draft) -> None:
-    codes, say = draft.order.codes, draft.problems.append
+    codes = draft.order.codes
     if len(codes) > MOST_CODES:
-        say(
-            Problem(
-                "codes", f"At most {MOST_CODES} codes.", f"Nhiều nhất {MOST_CODES} mã."
-            )
+        _note(
+            draft,
+            "codes",
+            f"At most {MOST_CODES} codes.",
+            f"Nhiều nhất {MOST_CODES} mã.",
         )
     for at, (source, code) in enumerate(codes):
         named = 0 < len(source) <= LONGEST_SOURCE
         if not named or not _DOSSIER_CODE.fullmatch(code):
-            say(
-                Problem(
-                    f"codes.{at}",
-                    f"Name the system (up to {LONGEST_SOURCE} characters) and its code "
-                    "(up to 50).",
-                    f"Hãy ghi tên hệ thống (đến {LONGEST_SOURCE} ký tự) và mã hồ sơ "
-                    "(đến 50 ký tự).",
-                )
+            _note(
+                draft,
+                f"codes.{at}",
+                f"Name the system (up to {LONGEST_SOURCE} characters) and its code "
+                "(up to 50).",
+                f"Hãy ghi tên hệ thống (đến {LONGEST_SOURCE} ký tự) và mã hồ sơ "
+                "(đến 50 ký tự).",
             )
 
 
 async def _read_person(draft: Draft, part: str, given: PersonGiven) -> None:
-    say = draft.problems.append
-    name, address, phone = plain(given.name), plain(given.address), ""
-    if not 0 < len(name) <= LONGEST_NAME:
-        say(
-            Problem(
-                f"{part}.name",
-                f"Give the name, in up to {LONGEST_NAME} characters.",
-                f"Hãy ghi họ tên, nhiều nhất {LONGEST_NAME} ký tự.",
-            )
-        )
-    try:
-        phone = normalise(given.phone).e164
-    except BadPhone as fault:
-        say(Problem.of(f"{part}.phone", fault))
-    if not 0 < len(address) <= LONGEST_LINE:
-        say(
-            Problem(
-                f"{part}.address",
-                f"Give the address, in up to {LONGEST_LINE} characters.",
-                f"Hãy ghi địa chỉ, nhiều nhất {LONGEST_LINE} ký tự.",
-            )
-        )
-        return
-    try:
-        located = await locate(address, plain(given.ward))
-    except BadAddress as fault:
-        say(Problem.of(f"{part}.ward", fault))
-        return
-    draft.persons.append(Person(part, name, phone, address, located))
+    name, address = plain(given.name), plain(given.address)
+    phone = ""
+    if not name:
+        _note(draft, f"{part}.name", "Give the name.", "Hãy ghi họ tên.")
+    elif len(name) > LONGEST_NAME:
+        _too_long(draft, f"{part}.name", LONGEST_NAME)
+    if not plain(given.phone):
+        _note(draft, f"{part}.phone", "Give a phone number.", "Hãy ghi số điện thoại.")
+    else:
+        try:
+            phone = normalise(given.phone).e164
+        except BadPhone as fault:
+            draft.problems.append(Problem.of(f"{part}.phone", fault))
+    if not address:
+        _note(draft, f"{part}.address", "Give the address.", "Hãy ghi địa chỉ.")
+    elif len(address) > LONGEST_LINE:
+        _too_long(draft, f"{part}.address", LONGEST_LINE)
+    else:
+        try:
+            located = await locate(address, plain(given.ward))
+        except BadAddress as fault:
+            draft.problems.append(Problem.of(f"{part}.ward", fault))
+        else:
+            draft.persons.append(Person(part, name, phone, address, located))
+
+
+def _note(draft: Draft, field: str, detail: str, detail_vi: str) -> None:
+    draft.problems.append(Problem(field, detail, detail_vi))
+
+
+def _too_long(draft: Draft, field: str, most: int) -> None:
+    _note(draft, field, f"At most {most} characters.", f"Nhiều nhất {most} ký tự.")

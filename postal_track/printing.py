@@ -68,8 +68,8 @@ async def find(waybills: Sequence[str], actor: Actor) -> list[Printable]:
         rows = await connection.fetch(
             """
             SELECT l.waybill, i.leg, d.agency, coalesce(
-                CASE i.leg WHEN 'dossier' THEN s.short_name ELSE o.short_name END,
-                p.short_name) AS office
+                CASE i.leg WHEN 'dossier' THEN s.name ELSE o.name END, p.name)
+                AS office
             FROM label l LEFT JOIN item i ON i.id = l.item
             LEFT JOIN dossier d ON d.id = i.dossier
             LEFT JOIN agency a ON a.id = d.agency

@@ -11,7 +11,7 @@ from litestar import Request, get, post
 from litestar.response import Redirect, Template
 
 from postal_track import catalogue, limits, receipts
-from postal_track.bookings import book
+from postal_track.bookings import book, check
 from postal_track.errors import (
     BadInput,
     OrderUsed,
@@ -19,7 +19,7 @@ from postal_track.errors import (
     Problem,
     TooOften,
 )
-from postal_track.orders import Order, read
+from postal_track.orders import Order
 from postal_track.settings import settings
 from postal_track.staff import Actor
 from routes import order_form
@@ -80,7 +80,7 @@ async def _ready(given: Typed) -> Order:
             "Chúng tôi cần bạn đồng ý mới thực hiện được yêu cầu.",
         )
         # Whatever else is wrong is told at the same time.
-        raise BadInput((*(await read(order)).problems, missing))
+        raise BadInput((*await check(order), missing))
     return order
 
 

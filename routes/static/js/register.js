@@ -225,7 +225,7 @@ function show(found) {
     const line = document.createElement("p");
     line.append(
       Object.assign(document.createElement("b"), { textContent: first.name }),
-      ` · ${say("distance", { km: kilometres.format(first.distance_m / 1000) })}`,
+      ` · ${first.distance_m < 1000 ? say("near") : say("distance", { km: kilometres.format(first.distance_m / 1000) })}`,
     );
     preview.append(line);
   }
