@@ -138,7 +138,7 @@ class Courier:
             await connection.execute(
                 """
                 INSERT INTO sms_line (gateway, next_at, paused_until, strikes, note)
-                SELECT name, now(), '-infinity', 0, '' FROM unnest($1::text[]) AS name
+                SELECT name, now(), now(), 0, '' FROM unnest($1::text[]) AS name
                 ORDER BY name ON CONFLICT (gateway) DO NOTHING
                 """,
                 list(self._by_name),

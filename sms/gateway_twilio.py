@@ -8,6 +8,7 @@ this number with this body. Does not know the outbox.
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -184,8 +185,7 @@ class _Http(AsyncTwilioHttpClient):  # type: ignore[misc] # carries no types
                 self._account.api.rstrip("/") + url.removeprefix(API),
                 params={name: str(one) for name, one in (params or {}).items()},
                 data=data,
-                headers=headers,
-                auth=aiohttp.BasicAuth(*auth) if auth else None,
+                headers={**(headers or {}), **_proof(auth)},
                 allow_redirects=False,
                 proxy=self._account.proxy or None,
             ) as answer:
@@ -212,6 +212,14 @@ class _Http(AsyncTwilioHttpClient):  # type: ignore[misc] # carries no types
         if self._ours is not None:
             await self._ours.close()
             self._ours = None
+
+
+def _proof(auth: tuple[str, str] | None) -> dict[str, str]:
+    """Write account and token as Basic authentication has them."""
+    if auth is None:
+        return {}
+    pair = b64encode(":".join(auth).encode()).decode()
+    return {"Authorization": f"Basic {pair}"}
 
 
 def _refused(status: int, text: str, headers: Mapping[str, str]) -> GatewayError:

@@ -193,12 +193,12 @@ async def _move(
     await connection.execute(
         """
         UPDATE sms_message
-        SET status = $2, error_code = left($3, 20),
+        SET status = $2::text, error_code = left($3, 20),
             due_at = CASE
-                WHEN $2 <> 'sent' THEN NULL
+                WHEN $2::text <> 'sent' THEN NULL
                 ELSE now() + interval '10 minutes'
             END,
-            ended_at = CASE WHEN $2 = 'sent' THEN NULL ELSE now() END
+            ended_at = CASE WHEN $2::text = 'sent' THEN NULL ELSE now() END
         WHERE id = $1
         """,
         message,
