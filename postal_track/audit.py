@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from asyncpg import Connection, Record
 
-from postal_track.chronicle import custody_of, entry_of, event_of, retell, rewrite
-from postal_track.custody import Custody
+from postal_track.chronicle import custody_of, entry_of, event_of, rewrite
+from postal_track.custody import Custody, read
 from postal_track.database import transaction
 from postal_track.ledger import first_break, seal_private
 
@@ -137,7 +137,7 @@ async def _private_faults(
 
 
 def _told(lines: list[Record]) -> Custody:
-    return retell(
+    return read(
         event_of(row) for row in sorted(lines, key=lambda r: (r["at"], r["seq"]))
     )
 

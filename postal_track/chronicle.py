@@ -14,15 +14,33 @@ from uuid import UUID
 
 from asyncpg import Connection, Record
 
-from postal_track.custody import UNBORN, Custody, Event, Kind, Party, Stage, Step, apply
+from postal_track.custody import (
+    UNBORN,
+    Custody,
+    Event,
+    Kind,
+    Party,
+    Stage,
+    Step,
+    apply,
+    read,
+    standing,
+)
 from postal_track.ledger import Entry, digest, genesis, seal_private
 
 _ITEM = """
     i.id, i.waybill, i.dossier, i.leg, i.promised_on, i.fee, i.created_at, i.stage,
     i.sender, i.addressee, i.holder, i.holder_place, i.since, i.released_to,
-    i.released_at, i.bound_for, i.attempts, i.originals, i.copies, i.seal_no,
+    i.released_at, i.bound_for, i.attempts, i.originals, i.copies, i.seal_no, i.bag,
     i.last_at, i.seq, i.head
 """
+
+
+IN_HAND = (
+    "stage NOT IN "
+    "('received', 'delivered', 'refused', 'returned', 'cancelled', 'lost')"
+)
+"""In SQL: what is still under way. Word for word that of the partial indexes."""
 
 
 @dataclass(slots=True)
@@ -65,24 +83,34 @@ class Chain:
         now = self.custody
         if now.last_at is None or at >= now.last_at:
             return now
-        then = UNBORN
-        for when, _, event in self._past():
-            if when > at:
-                break
-            then = apply(then, event)
-        return then
+        return read(event for event in standing(self._past()) if event.at <= at)
+
+    def until(self, line: Event) -> Custody:
+        """Tell what was known just before a line of the story."""
+        past = self._past()
+        earlier = {event.id for event in past[: past.index(line)]}
+        return read(event for event in standing(past) if event.id in earlier)
 
     def after(self, at: datetime) -> list[Event]:
         """List what is known to have happened later than a moment."""
         now = self.custody
         if now.last_at is None or at >= now.last_at:
             return []
-        return [event for when, _, event in self._past() if when > at]
+        return [event for event in standing(self._past()) if event.at > at]
 
-    def _past(self) -> list[tuple[datetime, int, Event]]:
+    def line(self, id: UUID) -> Event | None:
+        """Find a line of the story by its id."""
+        return next((event for event in self._past() if event.id == id), None)
+
+    def corrected(self, id: UUID) -> bool:
+        """Tell whether a line was declared wrong."""
+        return any(event.corrects == id for event in self._past())
+
+    def _past(self) -> list[Event]:
+        """Give the whole story in the order of what happened, as it was told."""
         if self.story is None:
             raise LookupError(f"the story of {self.waybill} was not read")
-        return self.story
+        return [event for _, _, event in sorted(self.story, key=lambda one: one[:2])]
 
     def add(
         self,
@@ -113,8 +141,8 @@ class Chain:
             seal_broken=event.seal_broken,
             damaged=event.damaged,
             flags=tuple(k.value for k in found),
-            bag=None,
-            corrects=None,
+            bag=event.bag,
+            corrects=event.corrects,
             private=seal_private(salt, private) if private else None,
             previous=self.head,
             **line,
@@ -130,20 +158,10 @@ class Chain:
         late = self.custody.last_at is not None and event.at < self.custody.last_at
         if self.story is not None:
             self.story.append((event.at, self.seq, event))
-        if not late:
+        if late or event.corrects is not None:
+            self.custody = read(self._past())
+        else:
             self.custody = apply(self.custody, event)
-            return
-        story = self._past()
-        story.sort(key=lambda line: line[:2])
-        self.custody = retell(event for _, _, event in story)
-
-
-def retell(events: Iterable[Event]) -> Custody:
-    """Fold events that are already in the order of the story."""
-    now = UNBORN
-    for event in events:
-        now = apply(now, event)
-    return now
 
 
 def _party(text: str | None) -> Party | None:
@@ -166,6 +184,7 @@ def custody_of(row: Record | Mapping[str, Any]) -> Custody:
         originals=row["originals"],
         copies=row["copies"],
         seal_no=row["seal_no"],
+        bag=row["bag"],
         last_at=row["last_at"],
     )
 
@@ -184,6 +203,9 @@ def event_of(row: Record | Mapping[str, Any]) -> Event:
         seal_no=row["seal_no"],
         seal_broken=row["seal_broken"],
         damaged=row["damaged"],
+        id=row["id"],
+        bag=row["bag"],
+        corrects=row["corrects"],
     )
 
 
@@ -300,6 +322,7 @@ _STATE = {
     "originals": "int",
     "copies": "int",
     "seal_no": "text",
+    "bag": "text",
     "last_at": "timestamptz",
     "seq": "int",
     "head": "bytea",
@@ -380,6 +403,7 @@ def _state(now: Custody, seq: int, head: bytes) -> tuple[Any, ...]:
         now.originals,
         now.copies,
         now.seal_no,
+        now.bag,
         now.last_at,
         seq,
         head,

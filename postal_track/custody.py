@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from functools import reduce
+from uuid import UUID
 
 
 class PartyKind(StrEnum):
@@ -67,6 +68,15 @@ class Leg(StrEnum):
 
     DOSSIER = "dossier"  # citizen -> agency
     RESULT = "result"  # agency -> citizen
+    SUPPLEMENT = "supplement"  # citizen -> agency: papers that were asked for
+    BRING_BACK = "bring_back"  # agency -> citizen: refused or withdrawn
+    OLD_PAPERS = "old_papers"  # citizen -> agency: recovered at delivery
+    SLIP = "slip"  # agency -> citizen: the receipt and appointment slip
+    TRANSFER = "transfer"  # agency -> agency
+
+
+FROM_CITIZEN = frozenset({Leg.DOSSIER, Leg.SUPPLEMENT, Leg.OLD_PAPERS})
+TO_CITIZEN = frozenset({Leg.RESULT, Leg.BRING_BACK, Leg.SLIP})
 
 
 class Stage(StrEnum):
@@ -89,14 +99,30 @@ class Stage(StrEnum):
     ATTEMPTED = (
         "attempted"  # -> out for delivery, at office, in transit, received, delivered
     )
+    HELD = "held"  # at the counter for the citizen -> delivered, out, returned
     MISROUTED = "misrouted"  # with an agency it was not meant for -> collected
+    MISSING = "missing"  # being searched for -> wherever it turns up, or lost
     RECEIVED = (
         "received"  # the addressed agency has it; nothing but its registration follows
     )
     DELIVERED = "delivered"  # the citizen has it; nothing follows
+    REFUSED = "refused"  # the agency would not have it; its bring-back goes on
+    RETURNED = "returned"  # undeliverable, the agency has it back; nothing follows
+    CANCELLED = "cancelled"  # never handed over; nothing follows
+    LOST = "lost"  # the search has ended; a claim settles it
 
 
-ENDED = frozenset({Stage.RECEIVED, Stage.DELIVERED})
+ENDED = frozenset(
+    {
+        Stage.RECEIVED,
+        Stage.DELIVERED,
+        Stage.REFUSED,
+        Stage.RETURNED,
+        Stage.CANCELLED,
+        Stage.LOST,
+    }
+)
+"""Where a journey ends. Whatever is seen afterwards is recorded and flagged."""
 
 
 class Step(StrEnum):
@@ -114,13 +140,23 @@ class Step(StrEnum):
     RELEASED = "released"  # in limbo: promised to a receiver, still the giver's
     RECALLED = "recalled"  # out of limbo, the giver's as before
     ATTEMPTED = "attempted"  # custody stays; needs a reason
+    HELD = "held"  # held by anyone -> the scanner's office, for the citizen to fetch
+    REDIRECTED = "redirected"  # custody stays; the citizen wants it elsewhere
+    REFUSED = "refused"  # custody stays; the agency will not have it, with a reason
+    RETURNED = "returned"  # held by anyone -> the agency that sent it, undeliverable
+    CANCELLED = "cancelled"  # custody stays with the sender
+    PACKED = "packed"  # into a bag; custody stays
+    UNPACKED = "unpacked"  # out of its bag; custody stays
+    MISSED = "missed"  # custody stays: the last holder answers while it is searched
+    LOST = "lost"  # custody stays: the last holder answers for the loss
+    CORRECTED = "corrected"  # an earlier line is declared wrong; it is read no more
     DELIVERED = (
         "delivered"  # held by anyone -> the citizen's, on proof; nothing follows
     )
 
 
 class Reason(StrEnum):
-    """Why a pickup or a delivery did not come about."""
+    """Why a handover did not come about, or why a line is declared wrong."""
 
     WRONG_ADDRESS = "wrong_address"
     UNKNOWN = "addressee_unknown"
@@ -132,7 +168,44 @@ class Reason(StrEnum):
     NOT_AUTHORISED = "not_authorised"
     OFFICE_CLOSED = "office_closed"
     WEATHER = "weather_or_ferry"
+    MISSING_PAPERS = "missing_papers"
+    WRONG_PAPERS = "wrong_papers"
+    WRONG_AGENCY = "wrong_agency"
+    COUNT_MISMATCH = "count_mismatch"
+    SEAL_BROKEN = "seal_broken"
+    WITHDRAWN = "withdrawn"  # the citizen wants it back
+    DID_NOT_OCCUR = "did_not_occur"  # EPCIS: the corrected event never happened
+    INCORRECT_DATA = "incorrect_data"  # EPCIS: it did, but was told wrongly
     OTHER = "other"  # with a note
+
+
+UNDELIVERED = frozenset(
+    {
+        Reason.WRONG_ADDRESS,
+        Reason.UNKNOWN,
+        Reason.ABSENT,
+        Reason.REFUSED,
+        Reason.LATER,
+        Reason.CANNOT_PAY,
+        Reason.ID_MISSING,
+        Reason.NOT_AUTHORISED,
+        Reason.OFFICE_CLOSED,
+        Reason.WEATHER,
+        Reason.OTHER,
+    }
+)
+UNACCEPTED = frozenset(
+    {
+        Reason.MISSING_PAPERS,
+        Reason.WRONG_PAPERS,
+        Reason.WRONG_AGENCY,
+        Reason.COUNT_MISMATCH,
+        Reason.SEAL_BROKEN,
+        Reason.WITHDRAWN,
+        Reason.OTHER,
+    }
+)
+ERRORS = frozenset({Reason.DID_NOT_OCCUR, Reason.INCORRECT_DATA})
 
 
 class Kind(StrEnum):
@@ -148,6 +221,10 @@ class Kind(StrEnum):
     OUT_OF_ORDER = "out_of_order"  # the step does not follow from what was known
     FAILED_PROOF = "failed_proof"  # none given where one is due, or five wrong codes
     FORGED_LABEL = "forged_label"
+    MISSING = "missing"  # not in the bag or list it should be in, or not found at all
+    NOT_LISTED = "not_on_list"  # there, although nobody announced it
+    SILENT = "silent_too_long"  # nothing heard of it for longer than is plausible
+    DISPUTED = "disputed_delivery"  # the citizen says he did not receive it
 
 
 _STAFF_OF_THE_POST = frozenset({Role.CARRIER, Role.CLERK, Role.SUPERVISOR})
@@ -165,74 +242,71 @@ MAY: dict[Step, frozenset[Role]] = {
     Step.RELEASED: _STAFF_OF_THE_POST | {Role.OFFICER},
     Step.RECALLED: _STAFF_OF_THE_POST | {Role.OFFICER},
     Step.ATTEMPTED: _STAFF_OF_THE_POST,
+    Step.HELD: frozenset({Role.CLERK, Role.SUPERVISOR}),
+    Step.REDIRECTED: _STAFF_OF_THE_POST,
+    Step.REFUSED: frozenset({Role.OFFICER}),
+    Step.RETURNED: frozenset({Role.OFFICER}),
+    Step.CANCELLED: frozenset({Role.CLERK, Role.SUPERVISOR}),
+    Step.PACKED: frozenset({Role.CLERK, Role.SUPERVISOR}),
+    Step.UNPACKED: frozenset({Role.CLERK, Role.SUPERVISOR, Role.OFFICER}),
+    Step.MISSED: _STAFF_OF_THE_POST | {Role.OFFICER},
+    Step.LOST: frozenset({Role.SUPERVISOR}),
+    Step.CORRECTED: _STAFF_OF_THE_POST | {Role.OFFICER},
     Step.DELIVERED: _STAFF_OF_THE_POST,
 }
 """Which roles have the standing to say that a step happened."""
 
+_ON_THE_WAY = frozenset(
+    {
+        Step.TAKEN,
+        Step.ARRIVED,
+        Step.OUT,
+        Step.RELEASED,
+        Step.RECALLED,
+        Step.PACKED,
+        Step.UNPACKED,
+        Step.REDIRECTED,
+        Step.MISSED,
+    }
+)
+_AT_ANY_TIME = frozenset({Step.CORRECTED})
+
 FOLLOWS: dict[Stage, frozenset[Step]] = {
     Stage.UNBORN: frozenset({Step.BOOKED, Step.READY}),
-    Stage.BOOKED: frozenset({Step.ACCEPTED, Step.PICKUP_FAILED}),
+    Stage.BOOKED: frozenset({Step.ACCEPTED, Step.PICKUP_FAILED, Step.CANCELLED}),
     Stage.READY: frozenset(
-        {Step.ACCEPTED, Step.PICKUP_FAILED, Step.RELEASED, Step.RECALLED}
-    ),
-    Stage.COLLECTED: frozenset(
         {
-            Step.TAKEN,
-            Step.ARRIVED,
-            Step.OUT,
-            Step.RECEIVED,
+            Step.ACCEPTED,
+            Step.PICKUP_FAILED,
             Step.RELEASED,
             Step.RECALLED,
+            Step.REDIRECTED,
+            Step.CANCELLED,
         }
     ),
-    Stage.AT_OFFICE: frozenset(
-        {
-            Step.TAKEN,
-            Step.ARRIVED,
-            Step.OUT,
-            Step.DELIVERED,
-            Step.RELEASED,
-            Step.RECALLED,
-        }
-    ),
-    Stage.IN_TRANSIT: frozenset(
-        {
-            Step.TAKEN,
-            Step.ARRIVED,
-            Step.OUT,
-            Step.RECEIVED,
-            Step.RELEASED,
-            Step.RECALLED,
-        }
-    ),
-    Stage.OUT_FOR_DELIVERY: frozenset(
-        {
-            Step.RECEIVED,
-            Step.DELIVERED,
-            Step.ATTEMPTED,
-            Step.ARRIVED,
-            Step.TAKEN,
-            Step.RELEASED,
-            Step.RECALLED,
-        }
-    ),
-    Stage.ATTEMPTED: frozenset(
-        {
-            Step.OUT,
-            Step.ARRIVED,
-            Step.TAKEN,
-            Step.RECEIVED,
-            Step.DELIVERED,
-            Step.ATTEMPTED,
-            Step.RELEASED,
-            Step.RECALLED,
-        }
-    ),
-    Stage.MISROUTED: frozenset(
-        {Step.ACCEPTED, Step.TAKEN, Step.RELEASED, Step.RECALLED}
-    ),
+    Stage.COLLECTED: _ON_THE_WAY | {Step.RECEIVED},
+    Stage.AT_OFFICE: _ON_THE_WAY | {Step.DELIVERED, Step.HELD},
+    Stage.IN_TRANSIT: _ON_THE_WAY | {Step.RECEIVED, Step.RETURNED},
+    Stage.OUT_FOR_DELIVERY: _ON_THE_WAY - {Step.OUT, Step.PACKED, Step.UNPACKED}
+    | {Step.RECEIVED, Step.REFUSED, Step.DELIVERED, Step.ATTEMPTED, Step.RETURNED},
+    Stage.ATTEMPTED: _ON_THE_WAY
+    | {
+        Step.RECEIVED,
+        Step.REFUSED,
+        Step.DELIVERED,
+        Step.ATTEMPTED,
+        Step.HELD,
+        Step.RETURNED,
+    },
+    Stage.HELD: _ON_THE_WAY | {Step.DELIVERED, Step.HELD},
+    Stage.MISROUTED: _ON_THE_WAY | {Step.ACCEPTED},
+    Stage.MISSING: _ON_THE_WAY | {Step.LOST, Step.RECEIVED, Step.DELIVERED, Step.HELD},
     Stage.RECEIVED: frozenset({Step.REGISTERED}),
     Stage.DELIVERED: frozenset(),
+    Stage.REFUSED: frozenset(),
+    Stage.RETURNED: frozenset(),
+    Stage.CANCELLED: frozenset(),
+    Stage.LOST: frozenset(),
 }
 """The steps that surprise nobody at a stage: the graph of the journey on one screen."""
 
@@ -243,11 +317,25 @@ STAYS = frozenset(
         Step.RELEASED,
         Step.RECALLED,
         Step.ATTEMPTED,
+        Step.REDIRECTED,
+        Step.REFUSED,
+        Step.CANCELLED,
+        Step.PACKED,
+        Step.UNPACKED,
+        Step.MISSED,
+        Step.LOST,
+        Step.CORRECTED,
     }
 )
 """Steps that say something about an item without moving it."""
 
-NEEDS_REASON = frozenset({Step.PICKUP_FAILED, Step.ATTEMPTED})
+REASONS: dict[Step, frozenset[Reason]] = {
+    Step.PICKUP_FAILED: UNDELIVERED,
+    Step.ATTEMPTED: UNDELIVERED,
+    Step.REFUSED: UNACCEPTED,
+    Step.CORRECTED: ERRORS,
+}
+"""Steps that need a reason, and which ones will do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,6 +358,9 @@ class Event:
     seal_no: str | None = None
     seal_broken: bool = False
     damaged: bool = False
+    id: UUID | None = None
+    bag: str | None = None
+    corrects: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,6 +380,7 @@ class Custody:
     originals: int | None = None
     copies: int | None = None
     seal_no: str | None = None
+    bag: str | None = None
     last_at: datetime | None = None
 
 
@@ -301,7 +393,7 @@ def taker(step: Step, by: Party, place: Party | None, role: Role) -> Party | Non
         return None
     if step is Step.DELIVERED:
         return CITIZEN
-    if step in (Step.ARRIVED, Step.RECEIVED, Step.READY):
+    if step in (Step.ARRIVED, Step.HELD, Step.RECEIVED, Step.RETURNED, Step.READY):
         return place
     if step is Step.ACCEPTED and role is not Role.CARRIER:
         return place  # taken in over the counter: the office answers for it
@@ -326,6 +418,8 @@ def announced(now: Custody, event: Event) -> bool:
         return False  # promised to someone else
     if now.holder == event.place:
         return True  # out of his own office's stock
+    if event.step is Step.RETURNED:
+        return event.taker == now.sender
     return event.taker in (now.holder_place, now.addressee)
 
 
@@ -335,7 +429,7 @@ def flags(now: Custody, event: Event) -> list[Kind]:
     Nothing here refuses it.
     """
     found = []
-    if event.step not in FOLLOWS[now.stage] or (
+    if event.step not in FOLLOWS[now.stage] | _AT_ANY_TIME or (
         event.step in STAYS and not _speaks_for_holder(now, event)
     ):
         found.append(Kind.OUT_OF_ORDER)
@@ -355,14 +449,30 @@ def flags(now: Custody, event: Event) -> list[Kind]:
 
 
 def _speaks_for_holder(now: Custody, event: Event) -> bool:
-    if event.step is Step.PICKUP_FAILED:
-        return True  # the one who came in vain is never the holder
+    if event.step in _SAID_BY_OTHERS:
+        return True
     return now.holder in (event.by, event.place)
+
+
+_SAID_BY_OTHERS = frozenset(
+    {
+        Step.PICKUP_FAILED,  # the one who came in vain is never the holder
+        Step.REFUSED,  # said by the one who would not become it
+        Step.REDIRECTED,
+        Step.CANCELLED,
+        Step.MISSED,
+        Step.LOST,
+        Step.CORRECTED,
+    }
+)
+"""What is truly said of an item by someone who does not hold it."""
 
 
 def _astray(now: Custody, event: Event) -> bool:
     if event.step is Step.RECEIVED:
         return event.taker != now.addressee
+    if event.step is Step.RETURNED:
+        return event.taker != now.sender
     office_bound = now.bound_for is not None and now.bound_for.kind is PartyKind.OFFICE
     return event.step is Step.ARRIVED and office_bound and event.taker != now.bound_for
 
@@ -373,6 +483,8 @@ def _differs(agreed: int | str | None, found: int | str | None) -> bool:
 
 def apply(now: Custody, event: Event) -> Custody:
     """Take in one event. Never refuses."""
+    if event.step is Step.CORRECTED:
+        return now  # what it declares wrong is left out by ``read``
     held = _hand_over(now, event)
     # What both sides counted becomes what the next handover is measured by; the first
     # count is the sender's.
@@ -383,8 +495,20 @@ def apply(now: Custody, event: Event) -> Custody:
         originals=now.originals if event.originals is None else event.originals,
         copies=now.copies if event.copies is None else event.copies,
         seal_no=now.seal_no if event.seal_no is None else event.seal_no,
+        bag=_bag(now, event),
         last_at=event.at,
     )
+
+
+def _bag(now: Custody, event: Event) -> str | None:
+    """Say which bag it is in: it stays there while the bag is carried, closed."""
+    if event.step is Step.PACKED:
+        return event.bag
+    carried = event.bag is not None and event.bag == now.bag
+    moved = event.taker is not None and event.taker != now.holder
+    if event.step is Step.UNPACKED or (moved and not carried):
+        return None
+    return now.bag
 
 
 def _hand_over(now: Custody, event: Event) -> Custody:
@@ -424,6 +548,12 @@ _STAGE_AFTER: dict[Step, Stage] = {
     Step.ARRIVED: Stage.AT_OFFICE,
     Step.OUT: Stage.OUT_FOR_DELIVERY,
     Step.ATTEMPTED: Stage.ATTEMPTED,
+    Step.HELD: Stage.HELD,
+    Step.REFUSED: Stage.REFUSED,
+    Step.RETURNED: Stage.RETURNED,
+    Step.CANCELLED: Stage.CANCELLED,
+    Step.MISSED: Stage.MISSING,
+    Step.LOST: Stage.LOST,
     Step.DELIVERED: Stage.DELIVERED,
 }
 
@@ -436,30 +566,42 @@ def _stage(now: Custody, event: Event) -> Stage:
             event.taker is not None and event.taker.kind is PartyKind.OFFICE
         )
         return Stage.AT_OFFICE if over_the_counter else Stage.COLLECTED
-    if event.step is Step.ATTEMPTED and now.stage in ENDED:
-        return now.stage  # an attempt moves nothing, so it cannot undo a receipt
+    if event.step in STAYS and now.stage in ENDED:
+        return now.stage  # mere words cannot undo a receipt
     return _STAGE_AFTER.get(event.step, now.stage)
 
 
-def read(story: Iterable[Event]) -> Custody:
-    """Fold a whole story, oldest first. Never refuses.
+def standing(story: Iterable[Event]) -> list[Event]:
+    """Leave out the lines that a later one declares wrong, and the mere declarations.
 
-    Rules may tighten, history must still read.
+    A line that stands in for a wrong one is read at its own time.
     """
-    return reduce(apply, story, UNBORN)
+    told = list(story)
+    wrong = {event.corrects for event in told if event.corrects is not None}
+    return [
+        event
+        for event in told
+        if event.id not in wrong and event.step is not Step.CORRECTED
+    ]
+
+
+def read(story: Iterable[Event]) -> Custody:
+    """Fold a whole story, oldest first, less what was declared wrong.
+
+    Never refuses: rules may tighten, history must still read.
+    """
+    return reduce(apply, standing(story), UNBORN)
 
 
 def propose(
     now: Custody, role: Role, by: Party, places: frozenset[Party]
 ) -> list[Step]:
-    """List what this person may say of this item, the likeliest first. Empty.
+    """List what this person may say of this item, the likeliest first.
 
-    Only looking is left to him.
-
-    ``places`` are the offices or agencies he acts for. The first one is what he would
-    most likely do now.
+    Empty when only looking is left to him. ``places`` are the offices or agencies he
+    acts for.
     """
-    if now.stage in (Stage.UNBORN, Stage.DELIVERED):
+    if now.stage is Stage.UNBORN or now.stage in ENDED - {Stage.RECEIVED}:
         return []
     if role is Role.OFFICER:
         return _officers_steps(now, places)
@@ -471,14 +613,14 @@ def propose(
 
 def _officers_steps(now: Custody, places: frozenset[Party]) -> list[Step]:
     if now.holder not in places:
-        return [Step.RECEIVED]
+        back = now.sender in places and now.addressee == CITIZEN
+        return [Step.RETURNED] if back else [Step.RECEIVED, Step.REFUSED]
     if now.stage is Stage.RECEIVED:
         return [Step.REGISTERED]
     return [Step.RECALLED] if now.released_to else [Step.RELEASED]
 
 
 def _carriers_order(now: Custody, role: Role, mine: bool) -> list[Step]:
-    to_citizen = now.addressee == CITIZEN
     at_the_counter = role is not Role.CARRIER
     if now.stage is Stage.RECEIVED:
         return [Step.TAKEN]
@@ -486,21 +628,24 @@ def _carriers_order(now: Custody, role: Role, mine: bool) -> list[Step]:
         return [Step.ACCEPTED, Step.PICKUP_FAILED]
     if now.released_to is not None and mine:
         return [Step.RECALLED]
-    if at_the_counter and now.holder.kind is not PartyKind.OFFICE:
-        return [Step.ARRIVED, Step.TAKEN, Step.OUT, Step.DELIVERED, Step.ATTEMPTED]
-    if at_the_counter:
-        counter = [Step.DELIVERED] if to_citizen else []
-        return [Step.TAKEN, Step.OUT, *counter, Step.ARRIVED, Step.RELEASED]
+    return _at_the_counter(now) if at_the_counter else _on_the_road(now, mine)
+
+
+def _at_the_counter(now: Custody) -> list[Step]:
+    citizen = [Step.DELIVERED, Step.HELD] if now.addressee == CITIZEN else []
+    if now.stage is Stage.HELD:
+        return [Step.DELIVERED, Step.OUT, Step.TAKEN, Step.RELEASED]
+    if now.holder.kind is not PartyKind.OFFICE:
+        return [Step.ARRIVED, Step.TAKEN, Step.OUT, *citizen, Step.ATTEMPTED]
+    return [Step.TAKEN, Step.OUT, *citizen, Step.ARRIVED, Step.RELEASED]
+
+
+def _on_the_road(now: Custody, mine: bool) -> list[Step]:
+    delivered = [Step.DELIVERED] if now.addressee == CITIZEN else []
     if mine and now.stage is Stage.OUT_FOR_DELIVERY:
-        ends = [Step.DELIVERED, Step.ATTEMPTED] if to_citizen else [Step.ATTEMPTED]
-        return [*ends, Step.RELEASED]
+        return [*delivered, Step.ATTEMPTED, Step.RELEASED]
     if mine and now.stage is Stage.ATTEMPTED:
-        return [
-            Step.OUT,
-            *([Step.DELIVERED] if to_citizen else []),
-            Step.ATTEMPTED,
-            Step.RELEASED,
-        ]
+        return [Step.OUT, *delivered, Step.ATTEMPTED, Step.RELEASED]
     if mine:
         return [Step.OUT, Step.RELEASED]
     if now.holder.kind is PartyKind.OFFICE:

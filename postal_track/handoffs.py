@@ -21,13 +21,15 @@ from postal_track.chronicle import Chain
 from postal_track.custody import (
     CITIZEN,
     MAY,
-    NEEDS_REASON,
+    REASONS,
+    STAYS,
     Custody,
     Event,
     Kind,
     Party,
     PartyKind,
     Reason,
+    Role,
     Stage,
     Step,
     announced,
@@ -44,6 +46,7 @@ from postal_track.errors import (
     ForeignCode,
     ForgedLabel,
     NotAllowed,
+    NotFound,
     NotYourPlace,
     PostalTrackError,
     UnboundLabel,
@@ -127,6 +130,7 @@ class Scan:
     dossier_code: str = ""
     due_on: date | None = None
     bind_to: str | None = None
+    corrects: UUID | None = None
 
 
 @dataclass(slots=True)
@@ -170,6 +174,7 @@ class _Sheet:
     occasions: list[notices.Occasion] = field(default_factory=list)
     registrations: list[tuple[int, str, date | None]] = field(default_factory=list)
     bindings: dict[str, Chain] = field(default_factory=dict)
+    corrected: list[tuple[UUID | None, int]] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,14 +265,24 @@ def _standing(scan: Scan) -> PostalTrackError | None:
         )
     if actor.role not in MAY[scan.step]:
         return NotAllowed()
-    if _place(scan) is None or _place(scan) not in actor.places:
+    if not _speaks_for_place(scan):
         return NotYourPlace()
     return _complete(scan)
 
 
+def _speaks_for_place(scan: Scan) -> bool:
+    """Whether he acts for the place he names; one who supervises all needs none."""
+    place, actor = _place(scan), scan.actor
+    if place is None:
+        return actor.role is Role.SUPERVISOR and scan.step in STAYS
+    return place in actor.places
+
+
 def _complete(scan: Scan) -> PostalTrackError | None:
-    if scan.step in NEEDS_REASON and scan.reason is None:
+    if scan.step in REASONS and scan.reason not in REASONS[scan.step]:
         return BadScan(why="a reason is needed", why_vi="cần ghi rõ lý do")
+    if (scan.step is Step.CORRECTED) != (scan.corrects is not None):
+        return BadScan(why="say which line is wrong", why_vi="cần chỉ rõ dòng nào sai")
     if scan.reason is Reason.OTHER and not scan.note.strip():
         return BadScan(why="'other' needs a note", why_vi="lý do khác cần ghi chú")
     if scan.step is Step.RELEASED and scan.to is None:
@@ -318,7 +333,7 @@ async def _prepare(connection: Connection, claims: Sequence[_Claim]) -> _Sheet:
         chain
         for c in claims
         if (chain := chains.get(c.waybill))
-        and c.happened_at(now)[0] < _last(chain, now)
+        and (c.scan.corrects or c.happened_at(now)[0] < _last(chain, now))
     ]
     await chronicle.read_stories(connection, late)
     return _Sheet(now, chains, kept, in_force, unbound)
@@ -331,10 +346,11 @@ def _last(chain: Chain, now: datetime) -> datetime:
 async def _kept(connection: Connection, ids: Sequence[UUID]) -> dict[UUID, _Kept]:
     rows = await connection.fetch(
         """
-        SELECT e.id, l.waybill, e.step, e.flags, NULL AS error, NULL AS fields
+        SELECT e.id, l.waybill, e.flags, NULL AS error, NULL AS fields,
+            CASE WHEN e.corrects IS NULL THEN e.step ELSE 'corrected' END AS step
         FROM event e JOIN item l ON l.id = e.item WHERE e.id = ANY($1::uuid[])
         UNION ALL
-        SELECT id, code, step, '{}', error, fields FROM refused_scan WHERE id =
+        SELECT id, code, '{}', error, fields, step FROM refused_scan WHERE id =
             ANY($1::uuid[])
         """,
         ids,
@@ -415,6 +431,8 @@ def _unknown(sheet: _Sheet, claim: _Claim) -> PostalTrackError:
 def _tell(sheet: _Sheet, claim: _Claim, chain: Chain) -> Outcome:
     """Write one scan of a known item down, unless its proof is false."""
     scan = claim.scan
+    if scan.step is Step.CORRECTED:
+        return _correct(sheet, claim, chain)
     at, doubtful = claim.happened_at(sheet.now)
     if at < chain.born_at:  # nothing happens to an item before it is born
         doubtful = doubtful or chain.born_at - at > _tolerance()
@@ -455,6 +473,69 @@ def _tell(sheet: _Sheet, claim: _Claim, chain: Chain) -> Outcome:
     return Outcome(scan.id, chain.waybill, tuple(found))
 
 
+def _correct(sheet: _Sheet, claim: _Claim, chain: Chain) -> Outcome:
+    """Declare a line wrong, and let this one stand in for it when it did occur.
+
+    The ledger keeps both; the reading of the story leaves the wrong one out.
+    """
+    scan = claim.scan
+    wrong = chain.line(scan.corrects) if scan.corrects else None
+    error = _no_correction(chain, wrong, scan, sheet.now)
+    if wrong is None or error is not None:
+        return _refuse(sheet, claim, error or NotFound())
+    if scan.reason is Reason.DID_NOT_OCCUR:
+        event, found = _event(scan, sheet.now), []
+    else:
+        event = _instead(wrong, scan)
+        found = flags(chain.until(wrong), event)
+    chain.add(event, _line(sheet, scan, None), found, _private(scan))
+    sheet.corrected.append((scan.corrects, scan.actor.staff))
+    for kind in found:
+        _open(sheet, chain, scan.id, kind, _owner(kind, chain.custody, event), "")
+    return Outcome(scan.id, chain.waybill, tuple(found))
+
+
+def _instead(wrong: Event, scan: Scan) -> Event:
+    """Tell a line again as it truly was: same step, same time, other facts."""
+    return replace(
+        wrong,
+        id=scan.id,
+        corrects=wrong.id,
+        by=scan.actor.party,
+        towards=scan.to or wrong.towards,
+        originals=wrong.originals if scan.originals is None else scan.originals,
+        copies=wrong.copies if scan.copies is None else scan.copies,
+        seal_no=scan.seal_no or wrong.seal_no,
+        seal_broken=scan.seal_broken,
+        damaged=scan.damaged,
+    )
+
+
+def _no_correction(
+    chain: Chain, wrong: Event | None, scan: Scan, now: datetime
+) -> PostalTrackError | None:
+    """Say why a line cannot be declared wrong by this person; ``None`` when it can.
+
+    One's own line within minutes; later, and a delivery always, by a supervisor of the
+    place it was told for, or of all. The first line and corrections stay.
+    """
+    if wrong is None or wrong.id is None:
+        return NotFound()
+    if wrong.step in (Step.BOOKED, Step.READY, Step.CORRECTED):
+        return BadScan(why="this line stays", why_vi="không thể đính chính dòng này")
+    if chain.corrected(wrong.id):
+        return Conflict(
+            why="the line was corrected before", why_vi="dòng này đã được đính chính"
+        )
+    actor = scan.actor
+    if actor.role is Role.SUPERVISOR:
+        theirs = actor.place is None or wrong.place in actor.places
+        return None if theirs else NotYourPlace()
+    fresh = now - wrong.at <= timedelta(minutes=settings().CORRECTION_MINUTES)
+    own = wrong.by == actor.party and fresh and wrong.step is not Step.DELIVERED
+    return None if own else NotAllowed()
+
+
 def _event(scan: Scan, at: datetime) -> Event:
     place = _place(scan)
     return Event(
@@ -469,6 +550,8 @@ def _event(scan: Scan, at: datetime) -> Event:
         seal_no=scan.seal_no or None,
         seal_broken=scan.seal_broken,
         damaged=scan.damaged,
+        id=scan.id,
+        corrects=scan.corrects,
     )
 
 
@@ -481,8 +564,11 @@ def _no_right_here(now: Custody, event: Event, scan: Scan) -> PostalTrackError |
         return NotAllowed()
     if event.step is Step.DELIVERED and now.addressee != CITIZEN:
         return NotAllowed()
-    if event.step is Step.REGISTERED and now.addressee not in scan.actor.places:
+    asked = {Step.REGISTERED: now.addressee, Step.REFUSED: now.addressee}
+    if event.step in asked and asked[event.step] not in scan.actor.places:
         return NotYourPlace()
+    if event.step is Step.CANCELLED and now.holder != now.sender:
+        return NotAllowed()  # it is under way: it can be sent back, not undone
     return None
 
 
@@ -665,6 +751,18 @@ async def _write(connection: Connection, sheet: _Sheet) -> list[int]:
         )
     if sheet.registrations:
         await _register(connection, sheet)
+    if sheet.corrected:
+        await connection.execute(
+            """
+            UPDATE irregularity AS i SET ended_at = $3, ended_by = n.staff,
+                ending = 'corrected'
+            FROM unnest($1::uuid[], $2::int[]) AS n(event, staff)
+            WHERE i.event = n.event AND i.ended_at IS NULL
+            """,
+            [event for event, _ in sheet.corrected],
+            [staff for _, staff in sheet.corrected],
+            sheet.now,
+        )
     await codes.keep(connection, sheet.in_force)
     await _insert(connection, _IRREGULARITIES, sheet.irregularities)
     await _insert(connection, _REFUSALS, sheet.refusals)

@@ -9,7 +9,7 @@ from datetime import date
 
 from asyncpg import Record
 
-from postal_track.chronicle import custody_of
+from postal_track.chronicle import IN_HAND, custody_of
 from postal_track.custody import Custody, Leg, Party, PartyKind, Stage, Step, propose
 from postal_track.database import transaction
 from postal_track.directory import Named, names
@@ -23,7 +23,7 @@ MOST_LISTED = 500
 _ITEM = """
     i.id, i.waybill, i.dossier, i.leg, i.promised_on, i.fee, i.stage, i.sender,
     i.addressee, i.holder, i.holder_place, i.since, i.released_to, i.released_at,
-    i.bound_for, i.attempts, i.originals, i.copies, i.seal_no, i.last_at
+    i.bound_for, i.attempts, i.originals, i.copies, i.seal_no, i.bag, i.last_at
 """
 
 
@@ -86,7 +86,7 @@ async def held(actor: Actor) -> tuple[list[Sight], list[Sight]]:
         holding = await connection.fetch(
             f"""
             SELECT {_ITEM} FROM item i WHERE holder = ANY($1::text[])
-                AND stage NOT IN ('received', 'delivered')
+                AND {IN_HAND}
             ORDER BY since LIMIT {MOST_LISTED}
             """,  # noqa: S608 - constants
             mine,
@@ -96,7 +96,7 @@ async def held(actor: Actor) -> tuple[list[Sight], list[Sight]]:
             SELECT {_ITEM} FROM item i WHERE (released_to = ANY($1::text[])
                 OR (stage = 'booked' AND bound_for = ANY($1::text[])))
                 AND NOT holder = ANY($2::text[])
-                AND stage NOT IN ('received', 'delivered')
+                AND {IN_HAND}
             ORDER BY coalesce(released_at, since) LIMIT {MOST_LISTED}
             """,  # noqa: S608 - constants
             waiting,

@@ -212,6 +212,11 @@ class Settings:
         _whole(1, 99),
         default=3,
     )
+    CORRECTION_MINUTES: int = _setting(
+        "How many minutes one may correct one's own scan; later a supervisor does.",
+        _whole(0, 24 * 60),
+        default=15,
+    )
     HOLD_DAYS: int = _setting(
         "How many days an item is held at the counter before it goes back.",
         _whole(1, 365),

@@ -238,7 +238,7 @@ class Item(Table):
     id = BigSerial(primary_key=True)
     waybill = Char(length=13, unique=True)
     dossier = ForeignKey(Dossier, null=False, on_delete=OnDelete.restrict)
-    leg = Varchar(length=12)
+    leg = Varchar(length=12)  # one open item of a kind per dossier, by a partial index
     promised_on = Date(null=True, default=None)
     fee = Integer(default=0)  # VND to be collected when it is handed to the citizen
     created_at = Timestamptz()
@@ -256,12 +256,15 @@ class Item(Table):
     originals = SmallInt(null=True, default=None)
     copies = SmallInt(null=True, default=None)
     seal_no = Varchar(length=20, null=True, default=None)
+    bag = Varchar(length=13, null=True, default=None)
     last_at = Timestamptz()
     seq = Integer()
     head = Bytea()
 
-    item_one_of_a_leg = Unique([dossier, leg])
-    item_known_leg = Check("leg IN ('dossier','result')")
+    item_leg_of_ours = Check(
+        "leg IN ('dossier','result','supplement','bring_back','old_papers','slip',"
+        "'transfer')"
+    )
     item_holder_shape = Check(
         "holder ~ '^(citizen|(staff|office|agency):[1-9][0-9]*)$'"
     )

@@ -19,6 +19,7 @@ from postal_track.errors import (
     ForeignCode,
     ForgedLabel,
     NotAllowed,
+    NotFound,
     NotYourPlace,
     UnboundLabel,
     UnknownWaybill,
@@ -544,3 +545,132 @@ async def test_a_code_is_never_kept_as_such(cast: Cast, database: Any) -> None:
     row = await database.fetchrow("SELECT * FROM one_time_code ORDER BY id DESC")
     assert code not in str(dict(row))
     assert codes.digits(row["nonce"]) == code
+
+
+# Corrections
+
+
+async def line(database: Any, step: Step) -> Any:
+    """Find the newest line of a step."""
+    return await database.fetchval(
+        "SELECT id FROM event WHERE step = $1 ORDER BY seq DESC LIMIT 1", step.value
+    )
+
+
+async def test_a_wrong_scan_is_declared_wrong_and_read_no_more(
+    cast: Cast, database: Any
+) -> None:
+    waybill = await travel(cast, "arrived")
+    await one(cast.alice, Step.TAKEN, waybill)
+    taken = await line(database, Step.TAKEN)
+    outcome = await one(
+        cast.alice,
+        Step.CORRECTED,
+        waybill,
+        corrects=taken,
+        reason=Reason.DID_NOT_OCCUR,
+    )
+    assert outcome.error is None
+    assert outcome.item is not None
+    assert outcome.item.custody.holder == cast.bob.place
+    assert outcome.item.custody.stage is Stage.AT_OFFICE
+    assert await database.fetchval("SELECT count(*) FROM event") == 5
+    assert (await audit.verify()).faults == ()
+
+
+async def test_a_count_that_was_told_wrongly_is_told_again_in_its_place(
+    cast: Cast, database: Any
+) -> None:
+    waybill = await travel(cast, "accepted")
+    miscounted = await one(cast.bob, Step.ARRIVED, waybill, originals=9)
+    assert miscounted.remarks == (Kind.COUNT_MISMATCH,)
+    await one(cast.alice, Step.TAKEN, waybill)
+    outcome = await one(
+        cast.dora,
+        Step.CORRECTED,
+        waybill,
+        corrects=miscounted.id,
+        reason=Reason.INCORRECT_DATA,
+        originals=2,
+    )
+    assert outcome.error is None
+    assert outcome.remarks == ()
+    assert outcome.item is not None
+    assert outcome.item.custody.originals == 2
+    assert outcome.item.custody.holder == cast.alice.party
+    open_ones = "SELECT count(*) FROM irregularity WHERE ended_at IS NULL"
+    assert await database.fetchval(open_ones) == 0
+    assert (await audit.verify()).faults == ()
+
+
+@pytest.mark.parametrize(
+    ("who", "ago", "error"),
+    [
+        ("alice", timedelta(0), None),  # her own, at once
+        ("alice", timedelta(hours=1), NotAllowed),  # her own, too late
+        ("amy", timedelta(0), NotAllowed),  # another's
+        ("dora", timedelta(hours=1), None),  # the supervisor of the place
+        ("dean", timedelta(hours=1), None),  # of all places
+    ],
+)
+async def test_who_may_correct_a_scan(
+    cast: Cast,
+    database: Any,
+    who: str,
+    ago: timedelta,
+    error: type[Exception] | None,
+) -> None:
+    waybill = await booked(cast, ago + timedelta(minutes=5))
+    at = datetime.now(UTC) - ago
+    taken = await one(cast.alice, Step.ACCEPTED, waybill, at=at, proof=SIGNED)
+    outcome = await one(
+        getattr(cast, who),
+        Step.CORRECTED,
+        waybill,
+        corrects=taken.id,
+        reason=Reason.DID_NOT_OCCUR,
+    )
+    assert type(outcome.error) is (error or type(None))
+
+
+async def test_a_delivery_is_corrected_by_a_supervisor_only(
+    cast: Cast, database: Any
+) -> None:
+    waybill = await travel(cast, "delivered")
+    delivered = await line(database, Step.DELIVERED)
+    said = {"corrects": delivered, "reason": Reason.DID_NOT_OCCUR}
+    assert isinstance(
+        (await one(cast.alice, Step.CORRECTED, waybill, **said)).error, NotAllowed
+    )
+    outcome = await one(cast.dora, Step.CORRECTED, waybill, **said)
+    assert outcome.item is not None
+    assert outcome.item.custody.stage is Stage.OUT_FOR_DELIVERY
+
+
+async def test_a_line_is_corrected_once_and_the_first_line_never(
+    cast: Cast, database: Any
+) -> None:
+    waybill = await travel(cast, "accepted")
+    said = {"corrects": await line(database, Step.ACCEPTED)}
+    why = {"reason": Reason.DID_NOT_OCCUR}
+    assert (await one(cast.dora, Step.CORRECTED, waybill, **said, **why)).error is None
+    again = await one(cast.dora, Step.CORRECTED, waybill, **said, **why)
+    assert isinstance(again.error, Conflict)
+    birth = {"corrects": await line(database, Step.BOOKED)}
+    first = await one(cast.dora, Step.CORRECTED, waybill, **birth, **why)
+    assert isinstance(first.error, BadScan)
+
+
+async def test_a_correction_without_a_reason_or_a_line_is_refused(cast: Cast) -> None:
+    waybill = await travel(cast, "accepted")
+    bare = await one(cast.alice, Step.CORRECTED, waybill, reason=Reason.DID_NOT_OCCUR)
+    unreasoned = await one(cast.alice, Step.CORRECTED, waybill, corrects=uuid4())
+    unknown = await one(
+        cast.alice,
+        Step.CORRECTED,
+        waybill,
+        corrects=uuid4(),
+        reason=Reason.DID_NOT_OCCUR,
+    )
+    errors = [type(each.error) for each in (bare, unreasoned, unknown)]
+    assert errors == [BadScan, BadScan, NotFound]

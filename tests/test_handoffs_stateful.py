@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Coroutine
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -25,7 +25,16 @@ from hypothesis.stateful import (
 )
 
 from postal_track import audit
-from postal_track.custody import STAYS, Party, PartyKind, Reason, Role, Step, taker
+from postal_track.custody import (
+    REASONS,
+    STAYS,
+    Party,
+    PartyKind,
+    Reason,
+    Role,
+    Step,
+    taker,
+)
 from postal_track.database import transaction
 from postal_track.handoffs import Outcome, Proof, Scan, record
 from tests.cast import Cast, order
@@ -33,7 +42,7 @@ from tests.cast import Cast, order
 Answer = TypeVar("Answer")
 
 SIGNED = Proof("signature", signature="M0 0 L9 9", id_kind="cccd", id_last4="4321")
-STEPS = [step for step in Step if step not in (Step.BOOKED, Step.READY)]
+STEPS = [step for step in Step if step not in (Step.BOOKED, Step.READY, Step.CORRECTED)]
 PEOPLE = ("alice", "amy", "bob", "ben", "charlie", "carol", "dora")
 
 
@@ -86,6 +95,27 @@ def machine(cast: Cast, loop: asyncio.AbstractEventLoop) -> type[RuleBasedStateM
                 (o.id, o.remarks, str(o.error)) for o in before
             ]
 
+        @precondition(lambda self: self.sent)
+        @rule(data=st.data(), truly=st.booleans())
+        def correct(self, data: st.DataObject, truly: bool) -> None:
+            """A supervisor declares a line wrong: it was not, or not like this."""
+            number = data.draw(st.integers(0, len(self.sent) - 1))
+            wrong = data.draw(st.sampled_from(self.sent[number]))
+            self.send(
+                [
+                    Scan(
+                        id=uuid4(),
+                        code=wrong.code,
+                        step=Step.CORRECTED,
+                        at=datetime.now(UTC),
+                        actor=cast.dean,
+                        reason=Reason.INCORRECT_DATA if truly else Reason.DID_NOT_OCCUR,
+                        corrects=wrong.id,
+                        copies=4,
+                    )
+                ]
+            )
+
         def scan(
             self, who: str, step: Step, item: int, minute: int, proved: bool
         ) -> Scan:
@@ -96,7 +126,7 @@ def machine(cast: Cast, loop: asyncio.AbstractEventLoop) -> type[RuleBasedStateM
                 at=self.born + timedelta(minutes=minute),
                 actor=getattr(cast, who),
                 to=cast.amy.party if step is Step.RELEASED else None,
-                reason=Reason.ABSENT,
+                reason=min(REASONS.get(step, {Reason.ABSENT})),
                 proof=SIGNED if proved else None,
                 dossier_code="H01-1",
                 originals=minute % 3 or None,
@@ -114,18 +144,19 @@ def machine(cast: Cast, loop: asyncio.AbstractEventLoop) -> type[RuleBasedStateM
         def each_item_is_held_by_the_last_who_took_it(self) -> None:
             for waybill in self.waybills:
                 holder, lines = wait(look(waybill))
-                taken = self.accepted(waybill)
-                assert lines == len(taken) + 1
+                told = self.accepted(waybill)
+                assert lines == len(told) + 1
+                wrong = undone(told)
                 moves = [
-                    (at, place, who)
-                    for place, (at, who) in enumerate(taken)
-                    if who is not None
+                    (scan.at, place, whom(scan))
+                    for place, scan in enumerate(told)
+                    if whom(scan) is not None and scan.id not in wrong
                 ]
                 # Of two at the same minute the one that was told later counts.
                 expected = max(moves)[2] if moves else "citizen"
                 assert holder == expected
 
-        def accepted(self, waybill: str) -> list[tuple[datetime, str | None]]:
+        def accepted(self, waybill: str) -> list[Scan]:
             """List what was written of an item, in the order it was written."""
             found = []
             for scans, answers in zip(self.sent, self.answers, strict=True):
@@ -133,10 +164,19 @@ def machine(cast: Cast, loop: asyncio.AbstractEventLoop) -> type[RuleBasedStateM
                 # A list is read in the order of its own clock.
                 for scan, answer in sorted(pairs, key=lambda pair: pair[0].at):
                     if scan.code == waybill and answer.error is None:
-                        found.append((scan.at, whom(scan)))
+                        found.append(scan)
             return found
 
     return Journeys
+
+
+def undone(told: list[Scan]) -> set[UUID | None]:
+    """List what did not occur, with what was told again and then did not either."""
+    wrong = {s.corrects for s in told if s.reason is Reason.DID_NOT_OCCUR}
+    for scan in reversed(told):
+        if scan.id in wrong and scan.corrects is not None:
+            wrong.add(scan.corrects)
+    return wrong
 
 
 def whom(scan: Scan) -> str | None:
@@ -145,7 +185,7 @@ def whom(scan: Scan) -> str | None:
         return None
     if scan.step is Step.DELIVERED:
         return "citizen"
-    if scan.step in (Step.ARRIVED, Step.RECEIVED):
+    if scan.step in (Step.ARRIVED, Step.HELD, Step.RECEIVED, Step.RETURNED):
         return str(scan.actor.place)
     if scan.step is Step.ACCEPTED and scan.actor.role is not Role.CARRIER:
         return str(scan.actor.place)
