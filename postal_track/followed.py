@@ -12,8 +12,7 @@ from zoneinfo import ZoneInfo
 
 from postal_track.custody import (
     CITIZEN,
-    ENDED,
-    UNBORN,
+    TO_CITIZEN,
     Custody,
     Event,
     Kind,
@@ -21,8 +20,10 @@ from postal_track.custody import (
     Party,
     PartyKind,
     Reason,
+    Stage,
     Step,
-    apply,
+    read,
+    standing,
 )
 
 LOCAL = ZoneInfo("Asia/Ho_Chi_Minh")
@@ -74,16 +75,23 @@ class Stretch:
     @property
     def now(self) -> Custody:
         """What the item is: its story, folded."""
-        now = UNBORN
-        for each in self.story:
-            now = apply(now, each.event)
-        return now
+        return read(each.event for each in self.story)
 
-    def last(self, step: Step) -> datetime | None:
-        """Tell when this happened last."""
-        return next(
-            (h.event.at for h in reversed(self.story) if h.event.step is step), None
-        )
+    @property
+    def stands(self) -> list[Happening]:
+        """The story less what was later declared wrong."""
+        right = standing(each.event for each in self.story)
+        return [each for each in self.story if each.event in right]
+
+    @property
+    def homeward(self) -> bool:
+        """Whether it is on its way to the citizen."""
+        return self.leg in TO_CITIZEN
+
+    def last(self, step: Step) -> Happening | None:
+        """Tell what was said of this step last."""
+        told = (each for each in reversed(self.stands) if each.event.step is step)
+        return next(told, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,15 +145,27 @@ class Followed:
 
     @property
     def leg(self) -> Stretch | None:
-        """The leg that counts now: the newest that has not ended, else the newest."""
-        legs = [leg for leg in self.legs if leg.now.stage not in ENDED] or self.legs
-        return legs[-1] if legs else None
+        """The leg that counts now: the newest of those that carry the case itself.
 
+        Slips and old papers go along with it; what was cancelled counts only alone.
+        """
+        main = [leg for leg in self.legs if leg.leg not in _ALONGSIDE] or self.legs
+        alive = [leg for leg in main if leg.now.stage is not Stage.CANCELLED] or main
+        return alive[-1] if alive else None
+
+
+_ALONGSIDE = frozenset({Leg.SLIP, Leg.OLD_PAPERS})
 
 THING = {
     Leg.DOSSIER: Words("hồ sơ", "the dossier"),
     Leg.RESULT: Words("kết quả", "the result"),
+    Leg.SUPPLEMENT: Words("giấy tờ bổ sung", "the further papers"),
+    Leg.BRING_BACK: Words("hồ sơ trả lại", "the returned dossier"),
+    Leg.OLD_PAPERS: Words("giấy tờ cũ", "the old papers"),
+    Leg.SLIP: Words("giấy hẹn", "the appointment slip"),
+    Leg.TRANSFER: Words("hồ sơ", "the dossier"),
 }
+"""What an item is called; the English ones fit behind "has", "took" and "reached"."""
 
 
 def name(f: Followed, party: Party | None) -> Words:
@@ -175,10 +195,16 @@ def carrier(f: Followed, place: Party | None) -> Words:
     return Words(f"Bưu tá của {vi}", f"A carrier of {en}")
 
 
+def whither(f: Followed, leg: Stretch) -> Words:
+    """Call the one an item is for: the citizen, or the agency it is addressed to."""
+    to = leg.now.addressee
+    return name(f, to if to.kind is not PartyKind.SYSTEM else f.agency)
+
+
 def handed_over(leg: Stretch) -> Words:
     """Say into whose hands an item was given."""
     thing = THING[leg.leg]
-    if any(h.authorised for h in leg.story):
+    if any(each.authorised for each in leg.stands):
         return Words(
             f"Người được Ông/Bà ủy quyền đã nhận {thing.vi}.",
             f"The person you authorised has received {thing.en}.",

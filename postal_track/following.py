@@ -65,7 +65,8 @@ _DOSSIER = """
 _STORIES = """
     SELECT i.waybill, i.leg, i.promised_on, i.fee, e.step, e.by, e.place, e.taker,
         e.towards, e.at, e.originals, e.copies, e.seal_no, e.seal_broken, e.damaged,
-        e.reason, e.proof, e.flags, v.content ->> 'receiver' AS receiver
+        e.reason, e.proof, e.flags, e.id, e.bag, e.corrects,
+        v.content ->> 'receiver' AS receiver
     FROM item i JOIN event e ON e.item = i.id LEFT JOIN event_detail v ON v.event = e.id
     WHERE i.dossier = $1 ORDER BY i.id, e.at, e.seq
 """

@@ -4,18 +4,20 @@ Pure. Says it in plain words; when a day has passed, it says so and whose word i
 """
 
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 from postal_track import promises
-from postal_track.custody import ENDED, Leg, Stage, Step
+from postal_track.custody import ENDED, Leg, Party, PartyKind, Stage, Step
 from postal_track.followed import (
     LOCAL,
     NOTHING,
+    THING,
     Followed,
     Stretch,
     Words,
     counted,
     name,
+    whither,
     written,
 )
 
@@ -28,6 +30,7 @@ class Next:
     by: date | None = None
     late: int = 0
     owed_by_agency: bool = False
+    at_counter: bool = False  # ``by`` is the last day to come and fetch it
 
 
 def coming_next(f: Followed) -> Next:
@@ -45,60 +48,102 @@ def _coming(f: Followed) -> Next:
             f"When the result is ready, {agency.en} gives it to the post for you.",
         )
         return Next(said, f.due_on, owed_by_agency=True)
-    if leg.leg is Leg.RESULT:
-        return _coming_back(f, leg)
-    return _going_out(f, leg)
+    return (
+        _before_the_post(f, leg)
+        or _astray(f, leg)
+        or _at_the_end(f, leg)
+        or (_homeward(f, leg) if leg.homeward else _outward(f, leg))
+    )
 
 
-def _going_out(f: Followed, leg: Stretch) -> Next:
-    agency = name(f, f.agency)
+def _before_the_post(f: Followed, leg: Stretch) -> Next | None:
+    """Say who comes for it, while the post does not have it."""
+    thing, to = THING[leg.leg], whither(f, leg)
+    if leg.now.stage is Stage.BOOKED:
+        vi, en = name(f, f.office)
+        said = Words(
+            f"Bưu tá của {vi} đến lấy {thing.vi}.",
+            f"A carrier of {en} comes for {thing.en}.",
+        )
+        asked = leg.last(Step.PICKUP_FAILED) or leg.last(Step.BOOKED)
+        return Next(said, _working_day_after(asked.event.at) if asked else None)
+    if leg.now.stage is Stage.READY:
+        vi, en = name(f, leg.now.sender)
+        said = Words(
+            f"Bưu tá đến {vi} lấy {thing.vi}, rồi mang đến {to.vi}.",
+            f"A carrier fetches {thing.en} at {en} and brings it to {to.en}.",
+        )
+        return Next(said, leg.promised_on)
+    return None
+
+
+def _working_day_after(moment: datetime) -> date:
+    return promises.add_working_days(moment.astimezone(LOCAL).date(), 1)
+
+
+def _astray(f: Followed, leg: Stretch) -> Next | None:
+    """Say what is done when something went wrong."""
+    thing, to = THING[leg.leg], whither(f, leg)
     match leg.now.stage:
-        case Stage.BOOKED:
-            vi, en = name(f, f.office)
+        case Stage.MISROUTED:
             return Next(
                 Words(
-                    f"Bưu tá của {vi} đến lấy hồ sơ.",
-                    f"A carrier of {en} comes for the dossier.",
-                ),
-                _pickup_day(leg),
+                    f"{thing.vi} đã đến nhầm nơi. Bưu điện mang về đúng {to.vi}.",
+                    f"{thing.en} went to the wrong place. "
+                    f"The post brings it to {to.en}.",
+                ).capital(),
+                leg.promised_on,
             )
-        case Stage.RECEIVED:
-            return _at_agency(f)
-        case Stage.DELIVERED:
-            return Next(NOTHING)
-        case Stage.OUT_FOR_DELIVERY:
-            said = Words(
-                f"{agency.vi} đếm giấy tờ và ký nhận hồ sơ.",
-                f"{agency.en} counts the papers and signs for the dossier.",
+        case Stage.MISSING:
+            return Next(
+                Words(
+                    "Bưu điện đang tìm và gọi cho Ông/Bà khi có tin. "
+                    "Người giữ sau cùng vẫn chịu trách nhiệm.",
+                    "The post is searching and calls you when there is news. "
+                    "Whoever held it last still answers for it.",
+                )
             )
-        case Stage.ATTEMPTED:
-            said = Words(
-                f"Bưu điện mang hồ sơ đến {agency.vi} một lần nữa.",
-                f"The post takes the dossier to {agency.en} again.",
-            )
-        case Stage.MISROUTED:
-            said = Words(
-                f"Hồ sơ đã đến nhầm nơi. Bưu điện chuyển về đúng {agency.vi}.",
-                f"The dossier went to the wrong place. "
-                f"The post brings it to {agency.en}.",
+        case Stage.LOST:
+            return Next(
+                Words(
+                    "Bưu điện gọi cho Ông/Bà về bồi thường và làm lại giấy tờ. "
+                    "Ông/Bà có quyền khiếu nại.",
+                    "The post calls you about compensation and replacing the papers. "
+                    "You have the right to complain.",
+                )
             )
         case _:
-            said = Words(
-                f"Bưu điện mang hồ sơ đến {agency.vi}.",
-                f"The post takes the dossier to {agency.en}.",
+            return None
+
+
+def _at_the_end(f: Followed, leg: Stretch) -> Next | None:
+    """Say what follows where the post's own part has ended."""
+    match leg.now.stage:
+        case Stage.RECEIVED:
+            return _at_agency(f, leg)
+        case Stage.REFUSED:
+            return Next(
+                Words(
+                    "Bưu điện mang hồ sơ về cho Ông/Bà.",
+                    "The post brings the dossier back to you.",
+                )
             )
-    return Next(said, leg.promised_on)
+        case Stage.RETURNED:
+            vi, en = name(f, leg.now.holder)
+            return Next(
+                Words(
+                    f"Ông/Bà đến {vi} nhận trong giờ hành chính.",
+                    f"You can collect it at {en} in office hours.",
+                )
+            )
+        case Stage.DELIVERED | Stage.CANCELLED:
+            return Next(NOTHING)
+        case _:
+            return None
 
 
-def _pickup_day(leg: Stretch) -> date | None:
-    asked = leg.last(Step.PICKUP_FAILED) or leg.last(Step.BOOKED)
-    if asked is None:
-        return None
-    return promises.add_working_days(asked.astimezone(LOCAL).date(), 1)
-
-
-def _at_agency(f: Followed) -> Next:
-    agency = name(f, f.agency)
+def _at_agency(f: Followed, leg: Stretch) -> Next:
+    agency = whither(f, leg)
     if f.due_on is None:
         said = Words(
             f"{agency.vi} kiểm tra hồ sơ, rồi cấp mã hồ sơ và ngày hẹn trả kết quả.",
@@ -118,62 +163,81 @@ def _at_agency(f: Followed) -> Next:
     return Next(said, f.due_on, owed_by_agency=True)
 
 
-def _coming_back(f: Followed, leg: Stretch) -> Next:
-    now = leg.now
-    counter_until = held_until(f, leg)
-    if counter_until is not None:
-        vi, en = name(f, f.office)
-        return Next(
-            Words(
-                f"Kết quả chờ Ông/Bà đến nhận tại {vi}, đến hết ngày ghi dưới đây.",
-                f"The result waits for you at {en}, until the end of the day below.",
-            ),
-            counter_until,
-        )
-    match now.stage:
-        case Stage.READY:
-            vi, en = name(f, now.sender)
-            said = Words(
-                f"Bưu tá đến {vi} lấy kết quả, rồi mang đến cho Ông/Bà.",
-                f"A carrier fetches the result at {en} and brings it to you.",
-            )
+def _outward(f: Followed, leg: Stretch) -> Next:
+    thing, to = THING[leg.leg], whither(f, leg)
+    match leg.now.stage:
         case Stage.OUT_FOR_DELIVERY:
-            out = leg.last(Step.OUT) or now.since
-            return Next(
-                Words(
-                    "Bưu tá giao kết quả tận tay Ông/Bà.",
-                    "The carrier puts the result into your hands.",
-                ),
-                out.astimezone(LOCAL).date() if out else leg.promised_on,
+            said = Words(
+                f"{to.vi} đếm giấy tờ và ký nhận {thing.vi}.",
+                f"{to.en} counts the papers and signs for {thing.en}.",
             )
         case Stage.ATTEMPTED:
-            tried = leg.last(Step.ATTEMPTED) or f.at
-            return Next(
-                Words("Bưu tá đến lại.", "The carrier comes again."),
-                promises.add_working_days(tried.astimezone(LOCAL).date(), 1),
-            )
-        case Stage.MISROUTED:
             said = Words(
-                "Kết quả đã đến nhầm nơi. Bưu điện mang về đúng địa chỉ của Ông/Bà.",
-                "The result went to the wrong place. The post brings it to you.",
+                f"Bưu điện mang {thing.vi} đến {to.vi} một lần nữa.",
+                f"The post takes {thing.en} to {to.en} again.",
             )
-        case Stage.DELIVERED:
-            return Next(NOTHING)
         case _:
             said = Words(
-                "Bưu điện mang kết quả đến cho Ông/Bà, và nhắn tin trước khi phát.",
-                "The post brings you the result, and sends a text before it does.",
+                f"Bưu điện mang {thing.vi} đến {to.vi}.",
+                f"The post takes {thing.en} to {to.en}.",
             )
     return Next(said, leg.promised_on)
 
 
-def held_until(f: Followed, leg: Stretch) -> date | None:
-    """Say until when a result waits at the counter after the last try."""
-    now, tried = leg.now, leg.last(Step.ATTEMPTED)
-    waits = now.stage in (Stage.ATTEMPTED, Stage.AT_OFFICE)
-    if not waits or tried is None or now.attempts < f.tries:
-        return None
-    return tried.astimezone(LOCAL).date() + timedelta(days=f.hold_days)
+def _homeward(f: Followed, leg: Stretch) -> Next:
+    now, thing = leg.now, THING[leg.leg]
+    tried_enough = now.attempts >= f.tries
+    if now.stage is Stage.HELD:
+        return _at_the_counter(f, leg)
+    if now.stage is Stage.ATTEMPTED and not tried_enough:
+        tried = leg.last(Step.ATTEMPTED)
+        return Next(
+            Words("Bưu tá đến lại.", "The carrier comes again."),
+            _working_day_after(tried.event.at if tried else f.at),
+        )
+    if now.stage in (Stage.ATTEMPTED, Stage.AT_OFFICE) and tried_enough:
+        vi, en = name(f, f.office)
+        return Next(
+            Words(
+                f"{thing.vi} sẽ chờ Ông/Bà tại quầy của {vi}.",
+                f"{thing.en} will wait for you at the counter of {en}.",
+            ).capital()
+        )
+    if now.stage is Stage.OUT_FOR_DELIVERY:
+        out = leg.last(Step.OUT)
+        day = out.event.at.astimezone(LOCAL).date() if out else leg.promised_on
+        return Next(
+            Words(
+                f"Bưu tá giao {thing.vi} tận tay Ông/Bà.",
+                f"The carrier puts {thing.en} into your hands.",
+            ),
+            day,
+        )
+    return Next(
+        Words(
+            f"Bưu điện mang {thing.vi} đến cho Ông/Bà, và nhắn tin trước khi phát.",
+            f"The post brings you {thing.en}, and sends a text before it does.",
+        ),
+        leg.promised_on,
+    )
+
+
+def _at_the_counter(f: Followed, leg: Stretch) -> Next:
+    held = leg.last(Step.HELD)
+    vi, en = name(f, _office(f, leg.now.holder))
+    until = held.event.at if held else f.at
+    return Next(
+        Words(
+            f"Ông/Bà đến nhận tại quầy của {vi}.",
+            f"You collect it at the counter of {en}.",
+        ),
+        until.astimezone(LOCAL).date() + timedelta(days=f.hold_days),
+        at_counter=True,
+    )
+
+
+def _office(f: Followed, holder: Party) -> Party:
+    return holder if holder.kind is PartyKind.OFFICE else f.office
 
 
 def late(f: Followed, coming: Next) -> Words:
@@ -183,14 +247,14 @@ def late(f: Followed, coming: Next) -> Words:
     days, was = coming.late, written(coming.by)
     english_days = "one day" if days == 1 else f"{days} days"
     if coming.owed_by_agency:
-        vi, en = name(f, f.agency)
+        vi, en = whither(f, f.leg) if f.leg else name(f, f.agency)
         return Words(
             f"{vi} hẹn trả kết quả ngày {was.vi}, nay đã quá {days} ngày. "
             "Bưu điện chưa nhận được kết quả.",
             f"{en} promised the result for {was.en}, {english_days} ago. "
             "The post has not received it yet.",
         )
-    if f.leg and held_until(f, f.leg):
+    if coming.at_counter:
         return Words(
             f"Hạn nhận tại quầy đã hết ngày {was.vi}. Hãy gọi cho bưu điện.",
             f"The time to collect it at the counter ended on {was.en}. "
@@ -203,49 +267,55 @@ def late(f: Followed, coming: Next) -> Words:
     )
 
 
-_BRING_ID = Words(
-    "Căn cước (thẻ, hoặc trên VNeID).", "Your ID card, or VNeID on your phone."
-)
+_ID = Words("Căn cước (thẻ, hoặc trên VNeID).", "Your ID card, or VNeID on your phone.")
 
 
 def todo(f: Followed) -> list[Words]:
     """List what the citizen should have ready now; empty: nothing to do."""
     leg = f.leg
-    if leg is not None and leg.leg is Leg.RESULT:
-        return [] if leg.now.stage in ENDED else _to_receive(f)
-    if leg is not None and leg.now.stage is Stage.BOOKED:
+    if leg is None:
+        return []
+    if leg.now.stage is Stage.BOOKED:
+        return [_to_hand_over(leg), _ID]
+    if leg.homeward and leg.now.stage not in ENDED:
+        return _to_receive(f, leg)
+    at_agency = leg.now.stage is Stage.RECEIVED and f.service == "send"
+    if at_agency or leg.now.stage is Stage.RETURNED:
         return [
             Words(
-                "Giấy tờ trong danh sách. Bưu tá đếm và niêm phong trước mặt Ông/Bà.",
-                "The papers on the list. "
-                "The carrier counts and seals them in front of you.",
-            ),
-            _BRING_ID,
-        ]
-    if leg is not None and f.service == "send" and leg.now.stage is Stage.RECEIVED:
-        return [
-            Words(
-                "Khi đến nhận kết quả: căn cước và giấy hẹn.",
-                "To collect the result: your ID and the appointment slip.",
+                "Khi đến nhận: căn cước và giấy hẹn.",
+                "To collect it: your ID and the appointment slip.",
             )
         ]
     return []
 
 
-def _to_receive(f: Followed) -> list[Words]:
-    list_ = [
-        _BRING_ID,
-        Words(
-            "Giấy hẹn trả kết quả, nếu có.", "The appointment slip, if you have one."
-        ),
+def _to_hand_over(leg: Stretch) -> Words:
+    if leg.leg is Leg.DOSSIER:
+        return Words(
+            "Giấy tờ trong danh sách. Bưu tá đếm và niêm phong trước mặt Ông/Bà.",
+            "The papers on the list. "
+            "The carrier counts and seals them in front of you.",
+        )
+    return Words(
+        "Giấy tờ mà cơ quan yêu cầu. Bưu tá đếm và niêm phong trước mặt Ông/Bà.",
+        "The papers the agency asked for. "
+        "The carrier counts and seals them in front of you.",
+    )
+
+
+def _to_receive(f: Followed, leg: Stretch) -> list[Words]:
+    ready = [
+        _ID,
+        Words("Giấy hẹn trả kết quả, nếu có.", "The appointment slip, if you have it."),
         Words(
             "Mã nhận 6 số trong tin nhắn ngày phát. Chỉ đọc mã khi đã cầm phong bì.",
             "The 6-digit code in the text on the day of delivery. "
             "Say it only once you hold the envelope.",
         ),
     ]
-    if f.takes_back_old:
-        list_.append(
+    if f.takes_back_old and leg.leg is Leg.RESULT:
+        ready.append(
             Words(
                 "Giấy tờ cũ (bản chính), để bưu tá thu lại cho cơ quan.",
                 "Your old paper (the original): "
@@ -253,40 +323,39 @@ def _to_receive(f: Followed) -> list[Words]:
             )
         )
     if f.in_person:
-        list_.append(
+        ready.append(
             Words(
                 "Chính Ông/Bà phải nhận; không giao cho người khác.",
                 "It is handed to you in person only.",
             )
         )
     else:
-        list_.append(
+        ready.append(
             Words(
                 "Nhờ người khác nhận: người đó mang giấy ủy quyền và căn cước.",
                 "If someone else receives it: your written authority and their ID.",
             )
         )
-    return list_
+    return ready
 
 
 def paying(f: Followed) -> Words:
     """Say what is to be paid, and when; empty once that is over."""
     leg = f.leg
-    if leg is None or leg.leg is not Leg.RESULT:
+    if leg is not None and leg.now.stage in ENDED - {Stage.RECEIVED}:
+        return NOTHING
+    if leg is None or not leg.homeward:
         return Words(
             "Số tiền phải trả khi nhận kết quả, nếu có, sẽ hiện ở đây.",
             "If anything is to be paid with the result, it will be shown here.",
         )
-    if leg.now.stage in ENDED:
-        return NOTHING
     if leg.fee:
         return Words(
-            "Trả khi nhận kết quả; hãy lấy biên lai.",
-            "Pay it when you receive the result, and ask for a receipt.",
+            "Trả khi nhận; hãy lấy biên lai.",
+            "Pay it when you receive it, and ask for a receipt.",
         )
     return Words(
-        "Không phải trả gì khi nhận kết quả.",
-        "There is nothing to pay when you receive the result.",
+        "Không phải trả gì khi nhận.", "There is nothing to pay when you receive it."
     )
 
 
@@ -294,11 +363,12 @@ def papers(f: Followed) -> tuple[Words, ...]:
     """List what travels: by name, or as a sum where the names would tell too much."""
     if f.procedure is not None:
         return tuple(
-            Words(f"{p.name}: ", f"{p.name}: ") + counted(p.originals, p.copies)
-            for p in f.papers
+            Words(f"{each.name}: ", f"{each.name}: ")
+            + counted(each.originals, each.copies)
+            for each in f.papers
         )
-    originals = sum(p.originals for p in f.papers)
-    copies = sum(p.copies for p in f.papers)
+    originals = sum(each.originals for each in f.papers)
+    copies = sum(each.copies for each in f.papers)
     if not originals + copies:
         return ()
     return (counted(originals, copies).capital(),)

@@ -15,7 +15,6 @@ from postal_track.custody import (
     Custody,
     Event,
     Kind,
-    Leg,
     PartyKind,
     Reason,
     Step,
@@ -34,6 +33,7 @@ from postal_track.followed import (
     handed_over,
     name,
     staff,
+    whither,
 )
 
 
@@ -47,17 +47,16 @@ class Line:
 
 
 def story(f: Followed) -> tuple[Line, ...]:
-    """Tell all legs as one story, oldest first.
-
-    Promises between two people of the post are left out: what counts is who took it.
-    """
+    """Tell all legs as one story, oldest first, less what was declared wrong."""
     lines = []
     for at, leg in enumerate(f.legs):
         now = UNBORN
-        for place, happening in enumerate(leg.story):
+        for place, happening in enumerate(leg.stands):
             said = _said(f, leg, now, happening)
+            if said and happening.event.corrects:
+                said += Words(" (Đã đính chính.)", " (Corrected.)")
             now = apply(now, happening.event)
-            if said is not None:
+            if said:
                 wrong = tuple(FOUND[kind] for kind in happening.flags if kind in FOUND)
                 line = Line(happening.event.at, said, wrong)
                 lines.append(((happening.event.at, at, place), line))
@@ -66,14 +65,14 @@ def story(f: Followed) -> tuple[Line, ...]:
 
 def _said(f: Followed, leg: Stretch, now: Custody, h: Happening) -> Words | None:
     event, thing = h.event, THING[leg.leg]
-    post, agency = name(f, event.place), name(f, f.agency)
+    post, to = name(f, event.place), whither(f, leg)
     match event.step:
         case Step.BOOKED:
             return _booked(event, post)
         case Step.READY:
             return Words(
-                f"{agency.vi} đã có kết quả và báo bưu điện đến lấy.",
-                f"{agency.en} has the result and asked the post to come for it.",
+                f"{post.vi} đã có {thing.vi} và báo bưu điện đến lấy.",
+                f"{post.en} has {thing.en} ready and asked the post to come.",
             )
         case Step.PICKUP_FAILED:
             why = _why(h.reason)
@@ -95,25 +94,23 @@ def _said(f: Followed, leg: Stretch, now: Custody, h: Happening) -> Words | None
             ).capital()
         case Step.OUT:
             vi, en = carrier(f, event.place)
-            to = Words("Ông/Bà", "you") if leg.leg is Leg.RESULT else agency
             return Words(
                 f"{vi} mang {thing.vi} đến {to.vi}.",
                 f"{en} set out to {to.en} with {thing.en}.",
             )
         case Step.RECEIVED if event.taker == now.addressee:
             return Words(
-                f"{agency.vi} ký nhận {thing.vi}.",
-                f"{agency.en} signed for {thing.en}.",
+                f"{to.vi} ký nhận {thing.vi}.", f"{to.en} signed for {thing.en}."
             )
         case Step.RECEIVED:
             vi, en = name(f, event.taker)
             return Words(
                 f"{vi} nhận nhầm {thing.vi}.", f"{en} got {thing.en} by mistake."
-            )
+            ).capital()
         case Step.REGISTERED:
             return Words(
-                f"{agency.vi} cấp mã hồ sơ và ngày hẹn trả kết quả.",
-                f"{agency.en} gave the dossier a code and the day of the result.",
+                f"{post.vi} cấp mã hồ sơ và ngày hẹn trả kết quả.",
+                f"{post.en} gave the dossier a code and the day of the result.",
             )
         case Step.ATTEMPTED:
             why, number = _why(h.reason), now.attempts + 1
@@ -121,6 +118,38 @@ def _said(f: Followed, leg: Stretch, now: Custody, h: Happening) -> Words | None
                 f"Chưa phát được {thing.vi} (lần {number}): {why.vi}.",
                 f"{thing.en} could not be delivered (try {number}): {why.en}.",
             ).capital()
+        case Step.HELD:
+            return Words(
+                f"{thing.vi} chờ Ông/Bà tại quầy của {post.vi}.",
+                f"{thing.en} waits for you at the counter of {post.en}.",
+            ).capital()
+        case Step.REDIRECTED:
+            return Words(
+                "Nơi nhận được đổi theo ý Ông/Bà.",
+                "The place of delivery was changed as you wished.",
+            )
+        case Step.REFUSED:
+            why = _why(h.reason)
+            return Words(
+                f"{post.vi} không nhận {thing.vi}: {why.vi}.",
+                f"{post.en} did not take {thing.en}: {why.en}.",
+            )
+        case Step.RETURNED:
+            return Words(
+                f"{post.vi} nhận lại {thing.vi}.", f"{post.en} took {thing.en} back."
+            )
+        case Step.CANCELLED:
+            return Words("Yêu cầu đã được hủy.", "The request was cancelled.")
+        case Step.MISSED:
+            return Words(
+                f"Không thấy {thing.vi} khi kiểm tại {post.vi}. Bưu điện đang tìm.",
+                f"{thing.en} was not found at {post.en}. The search began.",
+            ).capital()
+        case Step.LOST:
+            return Words(
+                f"Bưu điện kết luận {thing.vi} đã thất lạc.",
+                f"The post declared {thing.en} lost.",
+            )
         case Step.DELIVERED:
             return handed_over(leg) + _PROVED.get(h.proof, NOTHING)
         case _:
@@ -180,15 +209,19 @@ _REASONS = {
     ),
     Reason.OFFICE_CLOSED: Words("nơi nhận đóng cửa", "the place was closed"),
     Reason.WEATHER: Words("thời tiết hoặc phà", "weather or ferry"),
+    Reason.MISSING_PAPERS: Words("thiếu giấy tờ", "papers are missing"),
+    Reason.WRONG_PAPERS: Words("giấy tờ chưa đúng", "papers are not in order"),
+    Reason.WRONG_AGENCY: Words("không đúng cơ quan", "it is not for this agency"),
+    Reason.COUNT_MISMATCH: Words("số giấy tờ không khớp", "the count does not match"),
+    Reason.SEAL_BROKEN: Words("niêm phong không còn nguyên", "the seal was broken"),
+    Reason.WITHDRAWN: Words("Ông/Bà rút hồ sơ", "you withdrew the dossier"),
 }
 
 
 def _why(reason: Reason | None) -> Words:
-    return (
-        _REASONS.get(reason, Words("lý do khác", "another reason"))
-        if reason
-        else Words("chưa rõ lý do", "no reason was given")
-    )
+    if reason is None:
+        return Words("chưa rõ lý do", "no reason was given")
+    return _REASONS.get(reason, Words("lý do khác", "another reason"))
 
 
 FOUND = {
@@ -203,6 +236,16 @@ FOUND = {
     ),
     Kind.MISROUTED: Words(
         "Phong bì đến nhầm nơi.", "The envelope came to the wrong place."
+    ),
+    Kind.MISSING: Words(
+        "Phong bì không có ở nơi phải có.", "The envelope is not where it should be."
+    ),
+    Kind.SILENT: Words(
+        "Đã lâu không có tin về phong bì.",
+        "Nothing has been heard of the envelope for long.",
+    ),
+    Kind.DISPUTED: Words(
+        "Ông/Bà báo chưa nhận được.", "You said that you did not receive it."
     ),
 }
 """What a citizen should know of; the rest is the post's own housekeeping."""

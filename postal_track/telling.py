@@ -7,7 +7,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
 
-from postal_track.custody import CITIZEN, UNBORN, Custody, Leg, PartyKind, Stage
+from postal_track.custody import (
+    CITIZEN,
+    ENDED,
+    FROM_CITIZEN,
+    TO_CITIZEN,
+    UNBORN,
+    Custody,
+    Leg,
+    PartyKind,
+    Stage,
+)
 from postal_track.followed import (
     NOTHING,
     THING,
@@ -18,6 +28,7 @@ from postal_track.followed import (
     handed_over,
     name,
     staff,
+    whither,
 )
 from postal_track.prospects import Next, coming_next, late, papers, paying, todo
 from postal_track.retold import FOUND, Line, story
@@ -84,13 +95,17 @@ def tell(f: Followed) -> Telling:
         late=late(f, coming),
         checking=tuple(FOUND[kind] for kind in f.checking),
         todo=tuple(todo(f)),
-        papers=papers(f) if now.stage is Stage.BOOKED else (),
-        fee=leg.fee if leg and leg.leg is Leg.RESULT else 0,
+        papers=papers(f) if leg and _to_be_packed(leg) else (),
+        fee=leg.fee if leg and leg.homeward and now.stage not in ENDED else 0,
         paying=paying(f),
         way=way,
         where=_SPOTS[way.now],
         story=story(f),
     )
+
+
+def _to_be_packed(leg: Stretch) -> bool:
+    return leg.leg is Leg.DOSSIER and leg.now.stage is Stage.BOOKED
 
 
 def _holder(f: Followed) -> Words:
@@ -99,9 +114,12 @@ def _holder(f: Followed) -> Words:
     if leg is None:
         return Words(f"Hồ sơ đang ở {agency.vi}.", f"{agency.en} has the dossier.")
     now, thing = leg.now, THING[leg.leg]
+    if now.stage in _OWNED_UP_TO:
+        vi, en = _OWNED_UP_TO[now.stage]
+        return Words(vi.format(thing.vi), en.format(thing.en))
     if now.stage is Stage.OUT_FOR_DELIVERY and now.holder.kind is PartyKind.STAFF:
         vi, en = carrier(f, now.holder_place)
-        to = Words("Ông/Bà", "you") if leg.leg is Leg.RESULT else agency
+        to = whither(f, leg)
         return Words(
             f"{vi} đang mang {thing.vi} đến {to.vi}.",
             f"{en} is on the way to {to.en} with {thing.en}.",
@@ -115,6 +133,17 @@ def _holder(f: Followed) -> Words:
     else:
         vi, en = name(f, now.holder)
     return Words(f"{vi} đang giữ {thing.vi}.", f"{en} has {thing.en}.")
+
+
+_OWNED_UP_TO = {
+    Stage.MISSING: Words("Bưu điện đang tìm {}.", "The post is searching for {}."),
+    Stage.LOST: Words(
+        "Bưu điện đã làm mất {}. Chúng tôi xin lỗi Ông/Bà.",
+        "The post has lost {}. We are sorry.",
+    ),
+    Stage.CANCELLED: Words("Yêu cầu đã được hủy.", "The request was cancelled."),
+}
+"""What matters more than who has it."""
 
 
 def _limbo(f: Followed, now: Custody) -> Words:
@@ -148,34 +177,32 @@ _SPOTS = {
 
 
 def _way(f: Followed) -> Way:
-    first = Spot.AT_AGENCY if f.service == "receive" else Spot.WITH_YOU
-    last = Spot.AT_AGENCY if f.service == "send" else Spot.WITH_YOU_AGAIN
+    """Find the dossier's place on the round from citizen to agency and back."""
+    kinds = {leg.leg for leg in f.legs}
+    out = f.service != "receive" or not kinds.isdisjoint(FROM_CITIZEN)
+    back = f.service != "send" or not kinds.isdisjoint(TO_CITIZEN)
+    first = Spot.WITH_YOU if out else Spot.AT_AGENCY
+    last = Spot.WITH_YOU_AGAIN if back else Spot.AT_AGENCY
     leg = f.leg
-    if leg is None:
-        return Way(first, last, first)
-    spot = _spot(leg.now.stage, _was_at_office(leg))
-    if leg.leg is Leg.RESULT:
-        # The way back is the way out once more, from the agency.
-        return Way(first, max(last, Spot.WITH_YOU_AGAIN), Spot(spot + 4))
-    if leg.now.stage is Stage.DELIVERED:
-        spot = Spot.WITH_YOU  # it was given back
-    return Way(first, last, spot)
+    if leg is None or leg.leg is Leg.TRANSFER:
+        return Way(first, last, Spot.AT_AGENCY)
+    # The way back is the way out once more, from the agency.
+    return Way(first, last, Spot(_gone(leg) + (4 if leg.homeward else 0)))
 
 
-def _spot(stage: Stage, was_at_office: bool) -> Spot:
-    match stage:
-        case Stage.UNBORN | Stage.BOOKED | Stage.READY:
-            return Spot.WITH_YOU
-        case Stage.AT_OFFICE:
-            return Spot.AT_OFFICE
-        case Stage.RECEIVED | Stage.DELIVERED:
-            return Spot.AT_AGENCY
-        case Stage.COLLECTED | Stage.IN_TRANSIT:
-            return Spot.TO_AGENCY if was_at_office else Spot.TO_OFFICE
-        case _:
-            return Spot.TO_AGENCY
+def _gone(leg: Stretch) -> int:
+    """Say how far an item is: 0 with its sender, 2 at an office, 4 at its end."""
+    stage, holder = leg.now.stage, leg.now.holder
+    if stage in (Stage.RECEIVED, Stage.DELIVERED):
+        return 4 if holder == leg.now.addressee else 0
+    if holder == leg.now.sender:
+        return 0
+    if holder.kind is PartyKind.OFFICE:
+        return 2
+    before_office = stage in (Stage.COLLECTED, Stage.IN_TRANSIT)
+    return 1 if before_office and not _was_at_office(leg) else 3
 
 
 def _was_at_office(leg: Stretch) -> bool:
-    takers = (each.event.taker for each in leg.story)
+    takers = (each.event.taker for each in leg.stands)
     return any(taker and taker.kind is PartyKind.OFFICE for taker in takers)
