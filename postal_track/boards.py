@@ -137,8 +137,7 @@ _LIST = """
 
 def _late(values: Values) -> str:
     day = values.put(today())
-    return f"""(i.promised_on IS NOT NULL AND i.promised_on < {day}::date
-        AND i.stage NOT IN ('received', 'delivered'))"""
+    return f"(coalesce(i.promised_on < {day}::date, false) AND i.{reach.OPEN})"
 
 
 def _filters(wanted: Wanted, values: Values) -> list[str]:

@@ -12,10 +12,11 @@ from datetime import date, datetime, timedelta
 from asyncpg import Connection, Record
 
 from postal_track.boards import LOCAL, today
-from postal_track.custody import Party, PartyKind, Stage
+from postal_track.custody import Leg, Party, PartyKind, Stage
 from postal_track.database import transaction
 from postal_track.directory import Named, names
 from postal_track.errors import BadInput, NotFound, Problem
+from postal_track.reach import OPEN
 from postal_track.staff import Actor
 
 LISTED = 200
@@ -28,12 +29,13 @@ _CODE = re.compile(r"\S(.{0,48}\S)?")
 
 @dataclass(frozen=True, slots=True)
 class Slip:
-    """One dossier on the desk. ``waybill`` is of the leg that the section is about.
+    """One dossier on the desk. ``waybill`` is of the item that the section is about.
 
     ``late``: promised to us and not here, or due from us and not done.
     """
 
     waybill: str
+    leg: Leg | None
     token: str
     code: str
     agency: Party
@@ -74,58 +76,89 @@ class Desk:
 async def desk(actor: Actor) -> Desk:
     """Lay out the desk of an officer's agencies."""
     async with transaction() as connection:
-        coming = await _section(connection, actor, _COMING, "i.promised_on, i.id")
-        arriving = await _section(connection, actor, _ARRIVING, "i.since, i.id")
-        unregistered = await _section(connection, actor, _UNREGISTERED, "i.since, i.id")
-        in_work = await _section(connection, actor, _IN_WORK, "d.due_on, d.id")
-        leaving = await _section(connection, actor, _LEAVING, "i.since, i.id")
+        coming = await _section(connection, actor, _COMING)
+        arriving = await _section(connection, actor, _ARRIVING)
+        unregistered = await _section(connection, actor, _UNREGISTERED)
+        in_work = await _section(connection, actor, _IN_WORK)
+        leaving = await _section(connection, actor, _LEAVING)
     sections = (coming, arriving, unregistered, in_work, leaving)
     parties = {p for each in sections for slip in each.slips for p in _parties(slip)}
     return Desk(*sections, await names(parties | actor.places))
 
 
-_DOSSIERS = """
+_SLIPS = """
+    WITH my AS (SELECT $1::int[] AS agencies, $2::text[] AS places, $3::date AS today)
     SELECT d.token, d.agency, d.due_on, p.name AS procedure, p.name_en AS procedure_en,
         coalesce((SELECT c.code FROM dossier_code c WHERE c.dossier = d.id
             ORDER BY c.source LIKE 'agency:%' DESC, c.id DESC LIMIT 1), '') AS code,
-        i.waybill, i.stage, i.holder, i.released_to, i.since, i.originals, i.copies,
-        i.seal_no, i.fee, i.promised_on, {late} AS late, count(*) OVER () AS total
-    FROM dossier d JOIN procedure p ON p.id = d.procedure
-    LEFT JOIN item i ON i.dossier = d.id AND i.leg = '{leg}'
-    WHERE d.agency = ANY($1::int[]) AND $2::text[] IS NOT NULL AND {rule}
-    ORDER BY {order} LIMIT {most}
+        i.waybill, i.leg, i.stage, i.holder, i.released_to, i.since, i.originals,
+        i.copies, i.seal_no, i.fee, i.promised_on, coalesce({late}, false) AS late,
+        count(*) OVER () AS total
+    FROM my CROSS JOIN {source} JOIN procedure p ON p.id = d.procedure
+    WHERE {rule} ORDER BY {order} LIMIT {most}
 """
 
+_ITEMS = "item i JOIN dossier d ON d.id = i.dossier"
+_DOSSIERS = """dossier d LEFT JOIN item i
+    ON i.dossier = d.id AND i.leg = 'dossier' AND i.stage = 'received'"""
+
+_TO_US = f"i.addressee = ANY(my.places) AND i.{OPEN}"
 _OFFERED = """(i.stage IN ('out_for_delivery', 'attempted')
-    OR i.released_to = ANY($2::text[]))"""
-_OPEN = "i.stage NOT IN ('received', 'delivered')"
+    OR coalesce(i.released_to, '') = ANY(my.places))"""
+_OURS = "d.agency = ANY(my.agencies)"
 _GIVEN = """(d.due_on IS NOT NULL AND EXISTS (SELECT FROM dossier_code c
     WHERE c.dossier = d.id AND c.source = 'agency:' || d.agency))"""
-_NO_RESULT = """NOT EXISTS
-    (SELECT FROM item r WHERE r.dossier = d.id AND r.leg = 'result')"""
+_NO_RESULT = """NOT EXISTS (SELECT FROM item r
+    WHERE r.dossier = d.id AND r.leg = 'result' AND r.stage <> 'cancelled')"""
 
-_COMING = ("dossier", f"{_OPEN} AND NOT {_OFFERED}", "i.promised_on < $3::date")
-_ARRIVING = ("dossier", f"{_OPEN} AND {_OFFERED}", "i.promised_on < $3::date")
-_UNREGISTERED = ("dossier", f"i.stage = 'received' AND NOT {_GIVEN}", "false")
-# Who only has his result brought sends nothing by the post: no item, but work.
-_IN_WORK = (
-    "dossier",
-    f"""d.service <> 'send' AND {_NO_RESULT} AND (d.service = 'receive'
-        OR i.stage = 'received' AND {_GIVEN})""",
-    "d.due_on < $3::date",
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """How the slips of one section are found, what is late there, what comes first."""
+
+    source: str
+    rule: str
+    late: str
+    order: str
+
+
+_COMING = _Kind(
+    _ITEMS,
+    f"{_TO_US} AND NOT {_OFFERED}",
+    "i.promised_on < my.today",
+    "i.promised_on, i.id",
 )
-_LEAVING = ("result", "i.stage = 'ready'", "i.promised_on < $3::date")
+_ARRIVING = _Kind(
+    _ITEMS, f"{_TO_US} AND {_OFFERED}", "i.promised_on < my.today", "i.since, i.id"
+)
+_UNREGISTERED = _Kind(
+    _DOSSIERS,
+    f"{_OURS} AND i.id IS NOT NULL AND NOT {_GIVEN}",
+    "false",
+    "i.since, i.id",
+)
+# Who only has his result brought sends nothing by the post: no item, but work.
+_IN_WORK = _Kind(
+    _DOSSIERS,
+    f"""{_OURS} AND d.service <> 'send' AND {_NO_RESULT}
+        AND (d.service = 'receive' OR i.id IS NOT NULL AND {_GIVEN})""",
+    "d.due_on < my.today",
+    "d.due_on, d.id",
+)
+_LEAVING = _Kind(
+    _ITEMS,
+    "i.holder = ANY(my.places) AND i.stage = 'ready'",
+    "i.promised_on < my.today",
+    "i.since, i.id",
+)
 
 
-async def _section(
-    connection: Connection, actor: Actor, about: tuple[str, str, str], order: str
-) -> Section:
-    leg, rule, late = about
-    statement = _DOSSIERS.format(
-        leg=leg,
-        rule=rule,
-        late=f"coalesce({late}, $3::date IS NULL)",
-        order=order,
+async def _section(connection: Connection, actor: Actor, kind: _Kind) -> Section:
+    statement = _SLIPS.format(
+        source=kind.source,
+        rule=kind.rule,
+        late=kind.late,
+        order=kind.order,
         most=LISTED,
     )
     places = [str(place) for place in actor.places]
@@ -140,6 +173,7 @@ def _agencies(actor: Actor) -> list[int]:
 def _slip(row: Record) -> Slip:
     return Slip(
         waybill=row["waybill"] or "",
+        leg=Leg(row["leg"]) if row["leg"] else None,
         token=row["token"],
         code=row["code"],
         agency=Party(PartyKind.AGENCY, row["agency"]),
@@ -175,9 +209,10 @@ async def registrable(
     async with transaction() as connection:
         row = await connection.fetchrow(
             """
-            SELECT d.id, d.agency, i.since, i.stage FROM label l
+            SELECT d.id, d.agency, i.since FROM label l
             JOIN item i ON i.id = l.item JOIN dossier d ON d.id = i.dossier
-            WHERE l.waybill = $1 AND i.leg = 'dossier' AND d.agency = ANY($2::int[])
+            WHERE l.waybill = $1 AND i.leg = 'dossier' AND i.stage = 'received'
+                AND d.agency = ANY($2::int[])
             """,
             waybill,
             _agencies(actor),

@@ -54,9 +54,10 @@ class Spot:
 class Line:
     """One line of the ledger as it is read aloud.
 
-    ``erased``: what it knew of persons was erased. ``late``: told after something that
-    happened later. ``note``, ``id_last4`` and ``signature`` are personal and stand here
-    only after a reading.
+    ``corrects`` is the line that this one declares wrong, ``wrong`` whether a later one
+    declares this one so. ``erased``: what it knew of persons was erased. ``late``: told
+    after something that happened later. ``note``, ``id_last4`` and ``signature`` are
+    personal and stand here only after a reading.
     """
 
     seq: int
@@ -80,8 +81,11 @@ class Line:
     id_kind: str
     flags: tuple[Kind, ...]
     hash: str
-    late: bool
+    bag: str
     erased: bool
+    corrects: int | None = None
+    wrong: bool = False
+    late: bool = False
     spot: Spot | None = None
     noted: bool = False
     note: str = ""
@@ -134,7 +138,7 @@ class Chain:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """An item, all of it. ``other`` is the waybill of the dossier's other leg."""
+    """An item, all of it. ``others`` are the dossier's other items, by waybill."""
 
     waybill: str
     labels: tuple[str, ...]
@@ -150,7 +154,7 @@ class History:
     due_on: date | None
     codes: tuple[str, ...]
     procedure: tuple[str, str] | None
-    other: str | None
+    others: tuple[tuple[str, Leg], ...]
     lines: tuple[Line, ...]
     chain: Chain
     troubles: tuple[Trouble, ...]
@@ -172,6 +176,7 @@ async def history(waybill: str, actor: Actor, *, show: bool = False) -> History:
         await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         item = await _item(connection, waybill, actor)
         rows = await connection.fetch(_LINES, item["id"])
+        others = await connection.fetch(_OTHERS, item["dossier"], item["id"])
         persons = await connection.fetch(_PERSONS, item["dossier"])
         troubles = await connection.fetch(_TROUBLES, item["id"])
         places = await _places(connection, rows)
@@ -199,7 +204,7 @@ async def history(waybill: str, actor: Actor, *, show: bool = False) -> History:
         due_on=item["due_on"],
         codes=tuple(item["codes"]),
         procedure=None if private else (item["procedure"], item["procedure_en"]),
-        other=item["other"],
+        others=tuple((row["waybill"], Leg(row["leg"])) for row in others),
         lines=lines,
         chain=_chain(item, rows),
         troubles=found,
@@ -215,8 +220,7 @@ _ITEM = """
         array(SELECT c.code FROM dossier_code c WHERE c.dossier = d.id
             ORDER BY c.source LIKE 'agency:%' DESC, c.id DESC) AS codes,
         array(SELECT b.waybill FROM label b WHERE b.item = i.id ORDER BY b.waybill)
-            AS labels,
-        (SELECT o.waybill FROM item o WHERE o.dossier = d.id AND o.id <> i.id) AS other
+            AS labels
     FROM label l JOIN item i ON i.id = l.item JOIN dossier d ON d.id = i.dossier
     JOIN procedure p ON p.id = d.procedure
     WHERE l.waybill = {waybill} AND {reach}
@@ -227,6 +231,8 @@ _LINES = """
     FROM event e LEFT JOIN event_detail v ON v.event = e.id
     WHERE e.item = $1 ORDER BY e.seq
 """
+
+_OTHERS = "SELECT waybill, leg FROM item WHERE dossier = $1 AND id <> $2 ORDER BY id"
 
 _PERSONS = """
     SELECT part, name, phone, address, ward FROM person WHERE dossier = $1
@@ -270,15 +276,23 @@ async def _places(connection: Connection, rows: Sequence[Record]) -> dict[str, P
 def _lines(
     rows: Sequence[Record], places: dict[str, Place], *, show: bool
 ) -> tuple[Line, ...]:
+    numbers = {row["id"]: row["seq"] for row in rows}
+    wrong = {row["corrects"] for row in rows} - {None}
     lines, newest = [], None
     for row in rows:
         late = newest is not None and row["at"] < newest
         newest = row["at"] if newest is None else max(newest, row["at"])
-        lines.append(_line(row, places, late=late, show=show))
+        line = replace(
+            _line(row, places.get(row["place"]), show=show),
+            corrects=numbers.get(row["corrects"]),
+            wrong=row["id"] in wrong,
+            late=late,
+        )
+        lines.append(line)
     return tuple(lines)
 
 
-def _line(row: Record, places: dict[str, Place], *, late: bool, show: bool) -> Line:
+def _line(row: Record, place: Place | None, *, show: bool) -> Line:
     known: dict[str, Any] = row["content"] or {}
     line = Line(
         seq=row["seq"],
@@ -302,9 +316,9 @@ def _line(row: Record, places: dict[str, Place], *, late: bool, show: bool) -> L
         id_kind=known.get("id_kind", ""),
         flags=tuple(Kind(flag) for flag in row["flags"]),
         hash=row["hash"].hex(),
-        late=late,
+        bag=row["bag"] or "",
         erased=row["private"] is not None and not row["kept"],
-        spot=_spot(known.get("position", ""), places.get(row["place"])),
+        spot=_spot(known.get("position", ""), place),
         noted="note" in known,
     )
     if not show:

@@ -1,0 +1,116 @@
+"""Scans that are said by a form: what was ticked becomes what a scanner would send.
+
+A page gives every row an id of its own, so that a form sent twice is written once.
+What a scan means is ``handoffs.record``'s.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+from postal_track.custody import Party, Step
+from postal_track.errors import BadInput, Problem, TooManyScans
+from postal_track.handoffs import Outcome, Scan, record
+from postal_track.settings import settings
+from postal_track.staff import Actor
+from routes import words
+
+DEVICE = "page"
+_ROW = "item."
+
+
+@dataclass(frozen=True, slots=True)
+class Ticked:
+    """One row of a form: the waybill, the id it was given, the place to speak for."""
+
+    waybill: str
+    id: UUID
+    place: Party | None
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What became of one row: why it was refused, or what is wrong with it."""
+
+    waybill: str
+    refused: str
+    remarks: tuple[str, ...]
+
+
+def fresh(place: Party | None = None) -> str:
+    """Make the value of a row's box: a new id, and the place to speak for."""
+    return f"{uuid4()} {place}" if place else str(uuid4())
+
+
+def ticked(form: Mapping[str, str], name: str = _ROW) -> list[Ticked]:
+    """Read the rows that were ticked, ``item.<waybill>``; at most as many as one call.
+
+    Raises ``BadInput`` on ``items`` when there is none.
+    """
+    rows = [
+        _row(field.removeprefix(name), value)
+        for field, value in form.items()
+        if field.startswith(name)
+    ]
+    limit = settings().MAX_SCANS_PER_LIST
+    if len(rows) > limit:
+        raise TooManyScans(found=len(rows), limit=limit)
+    if not rows:
+        why = Problem(
+            "items", "Tick at least one item.", "Hãy chọn ít nhất một bưu gửi."
+        )
+        raise BadInput((why,))
+    return rows
+
+
+def _row(waybill: str, value: str) -> Ticked:
+    id_, _, place = value.partition(" ")
+    try:
+        return Ticked(waybill[:40], UUID(id_), Party.parse(place) if place else None)
+    except ValueError as fault:
+        why = Problem(
+            "items",
+            "The form was damaged on its way: load the page again.",
+            "Biểu mẫu bị lỗi khi gửi: hãy tải lại trang.",
+        )
+        raise BadInput((why,)) from fault
+
+
+def scan(actor: Actor, row: Ticked, step: Step, **more: Any) -> Scan:
+    """Make the scan of a row, told now by the server's own clock."""
+    return Scan(
+        id=row.id,
+        code=row.waybill,
+        step=step,
+        at=datetime.now(UTC),
+        actor=actor,
+        place=row.place,
+        device=DEVICE,
+        **more,
+    )
+
+
+async def tell(scans: Sequence[Scan], lang: str) -> list[Told]:
+    """Record scans; what became of each, in words."""
+    return [_told(each, lang) for each in await record(scans)]
+
+
+def _told(outcome: Outcome, lang: str) -> Told:
+    error = outcome.error
+    return Told(
+        waybill=outcome.waybill,
+        refused=error.sentence("en" if lang == "en" else "vi") if error else "",
+        remarks=tuple(words.kind(kind, lang) for kind in outcome.remarks),
+    )
+
+
+def plain(told: Sequence[Told]) -> bool:
+    """Whether all went as it should, so that a number says enough."""
+    return not any(each.refused or each.remarks for each in told)
+
+
+def sentences(fault: BadInput, lang: str) -> dict[str, str]:
+    """Put what is wrong with a form beside its fields."""
+    return {p.field: p.detail if lang == "en" else p.detail_vi for p in fault.problems}

@@ -1,0 +1,175 @@
+"""The officer's desk: confirm receipt, give code and due date, announce the result."""
+
+from typing import Any
+from uuid import UUID, uuid4
+
+from litestar import Request, get, post
+from litestar.response import Redirect, Template
+
+from postal_track import desk as desks
+from postal_track.bookings import Announcement, announce_result
+from postal_track.custody import Role, Step
+from postal_track.errors import BadInput, Problem
+from postal_track.staff import Actor
+from routes import by_hand, filters, measured
+from routes.by_hand import Ticked, Told
+from routes.guards import only
+from routes.language import language
+from routes.order_form import Form
+
+StaffRequest = Request[Actor, str, Any]
+
+OFFICERS = only(Role.OFFICER)
+
+_MOST = 9_999
+
+
+@get("/desk", include_in_schema=False, guards=[OFFICERS])
+async def desk_page(
+    request: StaffRequest, received: int = 0, registered: str = "", announced: str = ""
+) -> Template:
+    """Lay out the desk."""
+    done = {"received": received, "registered": registered, "announced": announced}
+    return await _page(request, done=done)
+
+
+@post("/desk/receive", include_in_schema=False, guards=[OFFICERS])
+async def receive(request: StaffRequest, data: Form) -> Template | Redirect:
+    """Confirm receipt of the ticked items, each by a scan of its own.
+
+    A row's own form may say more of its one item: what was counted, the seal, damage.
+    """
+    lang = language(request)
+    try:
+        rows = by_hand.ticked(data)
+        found = _found(data) if len(rows) == 1 else {}
+    except BadInput as fault:
+        return await _again(request, data, fault, "receive")
+    scans = [by_hand.scan(request.user, r, Step.RECEIVED, **found) for r in rows]
+    told = await by_hand.tell(scans, lang)
+    if by_hand.plain(told):
+        return Redirect(f"/desk?received={len(told)}", status_code=303)
+    status = 409 if any(each.refused for each in told) else 200
+    return await _page(request, status=status, told=told)
+
+
+@post("/desk/register", include_in_schema=False, guards=[OFFICERS])
+async def register(request: StaffRequest, data: Form) -> Template | Redirect:
+    """Give a received dossier its code and due date."""
+    lang, waybill = language(request), data.get("waybill", "")
+    try:
+        due_on = filters.day(data.get("due_on", ""), "due_on")
+        place, code = await desks.registrable(
+            waybill, data.get("code", ""), due_on, request.user
+        )
+        row = Ticked(waybill, _id(data), place)
+    except BadInput as fault:
+        return await _again(request, data, fault, "register")
+    said = by_hand.scan(
+        request.user, row, Step.REGISTERED, dossier_code=code, due_on=due_on
+    )
+    told = await by_hand.tell([said], lang)
+    if by_hand.plain(told):
+        return Redirect(f"/desk?registered={waybill}", status_code=303)
+    status = 409 if told[0].refused else 200
+    return await _page(request, status=status, told=told)
+
+
+@post("/desk/announce", include_in_schema=False, guards=[OFFICERS])
+async def announce(request: StaffRequest, data: Form) -> Template | Redirect:
+    """Announce that a result is ready; it waits here for the carrier."""
+    try:
+        said = Announcement(
+            id=_id(data),
+            token=data.get("token", ""),
+            originals=_count(data, "originals") or 0,
+            copies=_count(data, "copies") or 0,
+            fee=_money(data),
+        )
+        waybill = await announce_result(said, request.user)
+    except BadInput as fault:
+        return await _again(request, data, fault, "announce")
+    return Redirect(f"/desk?announced={waybill}", status_code=303)
+
+
+def _id(form: dict[str, str]) -> UUID:
+    """Read the id that the page gave this form, so that twice is once."""
+    try:
+        return UUID(form.get("id", ""))
+    except ValueError:
+        return uuid4()
+
+
+def _found(form: dict[str, str]) -> dict[str, Any]:
+    return {
+        "originals": _count(form, "originals"),
+        "copies": _count(form, "copies"),
+        "seal_no": form.get("seal_no", "").strip()[:20] or None,
+        "seal_broken": "seal_broken" in form,
+        "damaged": "damaged" in form,
+        "note": form.get("note", "").strip()[:240],
+    }
+
+
+def _count(form: dict[str, str], name: str) -> int | None:
+    text = form.get(name, "").strip()
+    if not text:
+        return None
+    counted = filters.number(text)
+    if counted is None or counted > _MOST:
+        why = Problem(name, "Write a number of sheets.", "Hãy ghi số bản bằng chữ số.")
+        raise BadInput((why,))
+    return counted
+
+
+def _money(form: dict[str, str]) -> int:
+    """Read an amount as people write it: ``26.000``, ``26 000 đ``."""
+    digits = form.get("fee", "")
+    for sign in (".", ",", " ", "\N{NO-BREAK SPACE}", "₫", "đ", "d", "VND"):
+        digits = digits.replace(sign, "")
+    amount = filters.number(digits) if digits else 0
+    if amount is None:
+        why = Problem(
+            "fee", "Write the amount in VND.", "Hãy ghi số tiền bằng chữ số (đồng)."
+        )
+        raise BadInput((why,))
+    return amount
+
+
+async def _again(
+    request: StaffRequest, data: dict[str, str], fault: BadInput, form: str
+) -> Template:
+    """Show the desk with what was typed and what is wrong with it."""
+    problems = by_hand.sentences(fault, language(request))
+    typed = {**data, "form": form}
+    return await _page(request, status=422, problems=problems, typed=typed)
+
+
+async def _page(
+    request: StaffRequest,
+    *,
+    status: int = 200,
+    problems: dict[str, str] | None = None,
+    typed: dict[str, str] | None = None,
+    told: list[Told] | None = None,
+    done: dict[str, Any] | None = None,
+) -> Template:
+    laid = await desks.desk(request.user)
+    lang = language(request)
+    context = {
+        "desk": laid,
+        "problems": problems or {},
+        "typed": typed or {},
+        "told": told or [],
+        "done": done or {},
+        "fresh": by_hand.fresh,
+        "name": lambda party: (
+            laid.names[party].name_en if lang == "en" else laid.names[party].name
+        ),
+        "several": len(request.user.places) > 1,
+        **measured.measures(lang),
+    }
+    return Template("desk.html", context=context, status_code=status)
+
+
+ROUTES = [desk_page, receive, register, announce]

@@ -1,0 +1,103 @@
+"""The texts that went out, for those who answer for them; sending one again."""
+
+from typing import Any
+
+from litestar import Request, get, post
+from litestar.response import Redirect, Template
+
+from postal_track import texts
+from postal_track.custody import Role
+from postal_track.errors import BadInput
+from postal_track.staff import Actor
+from postal_track.texts import Page, Wanted
+from routes import by_hand, filters, sms_words
+from routes.guards import only
+from routes.language import language
+from routes.order_form import Form
+from sms.status import UNSENT, Status
+
+StaffRequest = Request[Actor, str, Any]
+
+READERS = only(Role.SUPERVISOR, Role.ADMIN, Role.AUDITOR)
+
+FIELDS = ("status", "template", "number", "waybill", "since", "until", "before")
+
+
+@get("/sms", include_in_schema=False, guards=[READERS])
+async def sms_list(request: StaffRequest) -> Template:
+    """List texts, the newest first."""
+    fields = {name: request.query_params.get(name, "") for name in FIELDS}
+    problems: dict[str, str] = {}
+    page = Page([], None)
+    try:
+        page = await texts.texts(_wanted(fields), request.user)
+    except BadInput as fault:
+        problems = by_hand.sentences(fault, language(request))
+    context = {
+        "page": page,
+        "fields": fields,
+        "problems": problems,
+        "narrowed": any(fields.values()),
+        "older": filters.further("/sms", fields, page.before) if page.before else None,
+        "say": sms_words,
+        "statuses": list(Status),
+    }
+    return Template("sms.html", context=context, status_code=422 if problems else 200)
+
+
+def _wanted(fields: dict[str, str]) -> Wanted:
+    known = fields["template"] in sms_words.TEMPLATES
+    return Wanted(
+        status=filters.chosen(Status, fields["status"]),
+        template=fields["template"] if known else "",
+        number=fields["number"],
+        waybill=fields["waybill"],
+        since=filters.day(fields["since"], "since"),
+        until=filters.day(fields["until"], "until"),
+        before=filters.number(fields["before"]),
+    )
+
+
+@get("/sms/{number:int}", include_in_schema=False, guards=[READERS])
+async def sms_page(request: StaffRequest, number: int) -> Template:
+    """Show one text with its attempts and the provider's receipts."""
+    return await _page(request, number)
+
+
+@post(
+    "/sms/{number:int}/again",
+    include_in_schema=False,
+    guards=[only(Role.SUPERVISOR)],
+)
+async def send_again(
+    request: StaffRequest, number: int, data: Form
+) -> Template | Redirect:
+    """Send a text once more, as a new one, with a reason."""
+    reason = data.get("reason", "")
+    try:
+        sent = await texts.again(number, reason, request.user)
+    except BadInput as fault:
+        problem = by_hand.sentences(fault, language(request))["reason"]
+        return await _page(request, number, reason=reason, problem=problem)
+    return Redirect(f"/sms/{sent}", status_code=303)
+
+
+async def _page(
+    request: StaffRequest, number: int, *, reason: str = "", problem: str = ""
+) -> Template:
+    story = await texts.story(number, request.user)
+    under_way = story.text.status in UNSENT
+    context = {
+        "story": story,
+        "text": story.text,
+        "say": sms_words,
+        "may_resend": request.user.role is Role.SUPERVISOR and not under_way,
+        "reason": reason,
+        "problem": problem,
+    }
+    return Template(
+        "sms_text.html", context=context, status_code=422 if problem else 200
+    )
+
+
+ROUTES = [sms_list, sms_page, send_again]
