@@ -15,7 +15,7 @@ import { say } from "./words.js";
 /** @typedef {import("./sending.js").Claim} Claim */
 /** @typedef {Omit<Claim, "code" | "step">} Details */
 
-const MANY_PEOPLE = 7;
+const MANY_PEOPLE = 6;
 const HIGHEST = 999;
 /** From the citizen it is the citizen's word; who receives a delivery also shows a document. */
 const WITH_IDENTITY = "delivered";
@@ -100,9 +100,17 @@ export class Act {
     (first ?? rest).focus({ preventScroll: true });
   }
 
-  /** @param {boolean} busy */
-  busy(busy) {
-    button("[data-do]", this.#form).disabled = busy;
+  /**
+   * While one is being sent, the next press is not another.
+   * @param {boolean} busy
+   */
+  set busy(busy) {
+    // Not disabled: a button that is loses the focus.
+    button("[data-do]", this.#form).setAttribute("aria-disabled", String(busy));
+  }
+
+  get busy() {
+    return button("[data-do]", this.#form).getAttribute("aria-disabled") === "true";
   }
 
   /**

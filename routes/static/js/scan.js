@@ -202,7 +202,7 @@ function unbind() {
 // What is done
 
 async function perform() {
-  if (!shown || !act.proposal) return;
+  if (!shown || !act.proposal || act.busy) return;
   const details = act.details();
   if (!details) return give("wrong");
   const { code, item } = shown;
@@ -216,9 +216,9 @@ async function perform() {
   });
   const entry = log.add(scan, blank ? waybillIn(blank) : item.waybill, act.proposal.text);
   act.touched = false;
-  act.busy(true);
+  act.busy = true;
   await deliver(entry);
-  act.busy(false);
+  act.busy = false;
 }
 
 /**
