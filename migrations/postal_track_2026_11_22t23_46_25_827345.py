@@ -23,7 +23,7 @@ async def forwards():
     manager.add_column(
         table_class_name="Tally",
         tablename="tally",
-        column_name="count",
+        column_name="visits",
         db_column_name="count",
         column_class_name="Integer",
         column_class=Integer,
@@ -35,7 +35,7 @@ async def forwards():
             "index": False,
             "index_method": IndexMethod.btree,
             "choices": None,
-            "db_column_name": None,
+            "db_column_name": "count",
             "secret": False,
         },
         schema=None,

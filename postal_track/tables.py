@@ -428,7 +428,7 @@ class Tally(Table):
     """
 
     key = Bytea(primary_key=True)
-    count = Integer()
+    visits = Integer(db_column_name="count")  # a Table's own count() has the name
     ends_at = Timestamptz(index=True)
 
     tally_sane = Check("count > 0")
