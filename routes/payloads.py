@@ -83,6 +83,23 @@ class ScanList(msgspec.Struct, forbid_unknown_fields=True):
     """
 
     device: Short
+    scans: list[Scan]
+    sent_at: Aware | None = None
+
+
+class PartlyRead(ScanList):
+    """A list of which some scans could not be read.
+
+    ``unread`` tells by their place in what was sent: the scan's id, and what is wrong.
+    """
+
+    unread: dict[int, tuple[str, str]] = {}
+
+
+class _Sheet(msgspec.Struct, forbid_unknown_fields=True):
+    """A list whose scans have not been looked at."""
+
+    device: Short
     scans: list[msgspec.Raw]
     sent_at: Aware | None = None
 
@@ -148,6 +165,41 @@ class Outcomes(msgspec.Struct):
     """The answers to a list, in its order."""
 
     outcomes: list[ScanOutcome]
+
+
+_whole = msgspec.json.Decoder(ScanList)
+_sheet = msgspec.json.Decoder(_Sheet)
+_one = msgspec.json.Decoder(Scan)
+
+
+def read(body: bytes) -> ScanList:
+    """Read a list at once; when that fails, scan by scan.
+
+    One that cannot be read must not keep the others from being written. Raises
+    ``msgspec.DecodeError`` for what is no list of scans at all.
+    """
+    try:
+        return _whole.decode(body)
+    except msgspec.DecodeError:
+        return _partly(_sheet.decode(body))
+
+
+def _partly(sheet: _Sheet) -> PartlyRead:
+    read = PartlyRead(sheet.device, [], sheet.sent_at, {})
+    for place, raw in enumerate(sheet.scans):
+        try:
+            read.scans.append(_one.decode(raw))
+        except msgspec.DecodeError as fault:
+            read.unread[place] = (_id_of(raw), str(fault))
+    return read
+
+
+def _id_of(raw: msgspec.Raw) -> str:
+    """Find the id of an unreadable scan, so that a phone knows which one it was."""
+    try:
+        return str(msgspec.json.decode(raw, type=dict[str, Any]).get("id", ""))[:40]
+    except msgspec.DecodeError:
+        return ""
 
 
 def scan(

@@ -8,7 +8,11 @@ from typing import Annotated, Any
 
 import msgspec
 from litestar import Request, Router, get, post
+from litestar.dto import AbstractDTO
+from litestar.exceptions import ClientException
+from litestar.openapi.spec import Reference, Schema
 from litestar.params import Parameter
+from litestar.typing import FieldDefinition
 
 from postal_track import holding
 from postal_track.batching import Together
@@ -20,7 +24,7 @@ from postal_track.staff import Actor
 from routes import payloads
 from routes.guards import logged_in
 from routes.language import language
-from routes.payloads import Item, Outcomes, Scan, ScanList, ScanOutcome
+from routes.payloads import Item, Outcomes, PartlyRead, ScanList, ScanOutcome
 
 StaffRequest = Request[Actor, str, Any]
 
@@ -44,9 +48,42 @@ def _together() -> Together[DomainScan, Outcome]:
     return Together(record, most=100, lanes=1)
 
 
+class ByHand(AbstractDTO[ScanList]):
+    """Hands the body to ``payloads.read`` as it came.
+
+    Litestar would make dictionaries first, and one bad scan would refuse the list.
+    """
+
+    @classmethod
+    def create_for_field_definition(cls, *_: Any, **__: Any) -> None:
+        """Generate nothing: the structs are what travels."""
+
+    @classmethod
+    def create_openapi_schema(
+        cls,
+        field_definition: FieldDefinition,
+        handler_id: str,
+        schema_creator: Any,
+    ) -> Reference | Schema:
+        """Describe the list as it is declared."""
+        described: Reference | Schema = schema_creator.for_field_definition(
+            field_definition
+        )
+        return described
+
+    def decode_bytes(self, value: bytes) -> ScanList:
+        """Read the body."""
+        try:
+            return payloads.read(value)
+        except msgspec.DecodeError as fault:
+            raise ClientException(str(fault)) from fault
+
+
 @post(
     "/api/scans",
     status_code=200,
+    dto=ByHand,
+    return_dto=None,
     summary="Record scans",
     description=(
         "One scan or many, answered one by one in the same order. Safe to repeat: a "
@@ -56,48 +93,31 @@ def _together() -> Together[DomainScan, Outcome]:
 )
 async def record_scans(request: StaffRequest, data: ScanList) -> Outcomes:
     """Write a list of scans; answer each."""
+    unread = data.unread if isinstance(data, PartlyRead) else {}
     limit = settings().MAX_SCANS_PER_LIST
-    if len(data.scans) > limit:
-        raise TooManyScans(found=len(data.scans), limit=limit)
+    if (found := len(data.scans) + len(unread)) > limit:
+        raise TooManyScans(found=found, limit=limit)
     actor, lang = request.user, language(request)
-    read = [_read(raw, lang) for raw in data.scans]
     scans = [
-        payloads.scan(each, data.device, data.sent_at, actor)
-        for each in read
-        if isinstance(each, Scan)
+        payloads.scan(each, data.device, data.sent_at, actor) for each in data.scans
     ]
     # Single scans of many phones share a transaction; a list has one of its own.
     answered = [await _together()(scans[0])] if len(scans) == 1 else await record(scans)
     sights = await holding.sights([o.item for o in answered], [actor] * len(answered))
-    told = iter(
-        [payloads.outcome(o, s, lang) for o, s in zip(answered, sights, strict=True)]
+    told = [payloads.outcome(o, s, lang) for o, s in zip(answered, sights, strict=True)]
+    for place, (id, why) in unread.items():  # in their order: each finds its place
+        told.insert(place, _unread(id, why, lang))
+    return Outcomes(told)
+
+
+def _unread(id: str, why: str, lang: str) -> ScanOutcome:
+    """Refuse a scan that cannot be read, without harm to the others."""
+    return ScanOutcome(
+        id=id,
+        result="refused",
+        error="BadScan",
+        detail=payloads.sentence(BadScan(why=why, why_vi=why), lang),
     )
-    return Outcomes([next(told) if isinstance(each, Scan) else each for each in read])
-
-
-def _read(raw: msgspec.Raw, lang: str) -> Scan | ScanOutcome:
-    """Read one scan of a list.
-
-    One that cannot be read is refused without harm to the others.
-    """
-    try:
-        return msgspec.json.decode(raw, type=Scan)
-    except msgspec.DecodeError as fault:
-        error = BadScan(why=str(fault), why_vi=str(fault))
-        return ScanOutcome(
-            id=_id_of(raw),
-            result="refused",
-            error="BadScan",
-            detail=payloads.sentence(error, lang),
-        )
-
-
-def _id_of(raw: msgspec.Raw) -> str:
-    """Find the id of an unreadable scan, so that a phone knows which one it was."""
-    try:
-        return str(msgspec.json.decode(raw, type=dict[str, Any]).get("id", ""))[:40]
-    except msgspec.DecodeError:
-        return ""
 
 
 @get(
