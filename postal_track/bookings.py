@@ -377,11 +377,10 @@ async def announce_result(
             "SELECT id, agency, office FROM dossier WHERE token = $1 FOR UPDATE",
             said.token,
         )
-        if row is None:
+        # Another agency's dossier is as good as none.
+        if row is None or Party(PartyKind.AGENCY, row["agency"]) not in actor.places:
             raise NotFound
         agency = Party(PartyKind.AGENCY, row["agency"])
-        if agency not in actor.places:
-            raise NotYourPlace
         before = await connection.fetchval(
             "SELECT waybill FROM item WHERE dossier = $1 AND leg = 'result'", row["id"]
         )

@@ -60,7 +60,7 @@ class Forms:
     """Litestar's CSRF protection for whoever a browser could be tricked into being.
 
     A bearer token is never sent by a browser on its own, so programs need no second
-    token.
+    token; one that has no session at all is told to log in.
     """
 
     def __init__(self, app: ASGIApp, config: CSRFConfig) -> None:
@@ -72,6 +72,9 @@ class Forms:
         headers = dict(scope.get("headers", []))
         bearer = headers.get(b"authorization", b"").lower().startswith(b"bearer ")
         signed = scope.get("path", "").startswith("/sms/")
+        nobody = scope.get("path", "").startswith(
+            "/api/"
+        ) and f"{SESSION}=".encode() not in headers.get(b"cookie", b"")
         if headers.get(b"content-type", b"").startswith(_FORM) and not bearer:
             typed = await Request[Any, Any, Any](scope, receive).form()
             # Should the session turn out to be over, this is what must not be lost.
@@ -80,7 +83,8 @@ class Forms:
                 for name, value in typed.multi_items()
                 if isinstance(value, str) and name != "_csrf_token"
             ]
-        await (self.app if bearer or signed else self.checked)(scope, receive, send)
+        unchecked = bearer or signed or nobody
+        await (self.app if unchecked else self.checked)(scope, receive, send)
 
 
 def logged_in(

@@ -21,7 +21,6 @@ from postal_track.errors import (
     NotAllowed,
     NotFound,
     NotLoggedIn,
-    NotYourPlace,
     OrderUsed,
     PhoneWithLetters,
     Problem,
@@ -311,7 +310,6 @@ def _label(waybill: str) -> LabelLinks:
             400,
             NotLoggedIn(),
             NotAllowed(),
-            NotYourPlace(),
             NotFound(),
             413,
             BadInput(
