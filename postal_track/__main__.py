@@ -26,6 +26,15 @@ from postal_track.settings import ROOT, Settings, SettingsError, settings
 PATIENCE = 60.0
 GRACE = 10.0
 
+# arq would tell of every job; a person wants to see what went wrong.
+TROUBLE_ONLY = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(name)s: %(message)s"}},
+    "handlers": {"terminal": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"level": "WARNING", "handlers": ["terminal"]},
+}
+
 
 class Command(NamedTuple):
     """One command: what it does, and the function that does it and says how it went."""
@@ -43,8 +52,8 @@ def run() -> int:
     asyncio.run(_with_pool("migrate"))
     try:
         with _children(chosen, addresses) as children:
-            asyncio.run(_with_pool("demo"))
             _await_health(chosen, children)
+            asyncio.run(_with_pool("demo"))
             _greet(chosen)
             _watch(chosen, children)
     except KeyboardInterrupt:
@@ -127,7 +136,10 @@ def _children(
             # Addresses hold tokens that open a citizen's page: they are not logged.
             *("--no-access-log", "--log-level", "warning"),
         ],
-        "worker": ["arq", "postal_track.worker.WorkerSettings"],
+        "worker": [
+            *("arq", "postal_track.worker.WorkerSettings"),
+            *("--custom-log-dict", "postal_track.__main__.TROUBLE_ONLY"),
+        ],
     }
     children: dict[str, subprocess.Popen[bytes]] = {}
     try:

@@ -10,11 +10,13 @@ import stat
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import asyncpg
+import httpx
 import psutil
 import pytest
 from redis.asyncio import Redis as Client
@@ -22,6 +24,8 @@ from redis.asyncio import Redis as Client
 from postal_track import stack
 from postal_track.settings import ROOT
 from postal_track.stack import Stack, StackError
+
+GREETED = "Ctrl-C stops it."
 
 # Uses the stack of a folder, says whose servers it found, and waits to be ended.
 ANOTHER_USER = """
@@ -90,6 +94,13 @@ def another_user(up: Stack) -> subprocess.Popen[str]:
         stdout=subprocess.PIPE,
         text=True,
     )
+
+
+def wait_until(happened: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not happened():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 def found_by(user: subprocess.Popen[str]) -> str:
@@ -287,3 +298,74 @@ def test_a_wrong_setting_is_said_before_anything_starts(folder: Path) -> None:
     assert done.returncode == 1
     assert done.stderr == "PORT must be a whole number from 1 to 65535.\n"
     assert not (folder / "var").exists()
+
+
+@pytest.fixture
+def whole(folder: Path, free_port: int) -> Iterator[subprocess.Popen[bytes]]:
+    """`postal-track run` in an empty folder, up to the last line of its greeting."""
+    away = {name: value for name, value in os.environ.items() if "_URL" not in name}
+    asked = {"VAR_DIR": str(folder), "PORT": str(free_port), "WEB_PROCESSES": "1"}
+    log = folder / "said"
+    with log.open("w") as output:
+        started = subprocess.Popen(
+            [sys.executable, "-m", "postal_track", "run"],
+            cwd=ROOT,
+            env=away | asked,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        wait_until(lambda: started.poll() is not None or GREETED in log.read_text())
+        assert started.poll() is None, log.read_text()
+        yield started
+    finally:
+        started.kill()
+        started.wait()
+
+
+def below(parent: subprocess.Popen[bytes], word: str) -> psutil.Process:
+    """The child that has this word in its command."""
+    return next(
+        child
+        for child in psutil.Process(parent.pid).children()
+        if word in child.cmdline()
+    )
+
+
+def test_one_command_starts_all_mends_it_and_stops_it(
+    whole: subprocess.Popen[bytes], folder: Path, free_port: int
+) -> None:
+    health = f"http://127.0.0.1:{free_port}/health"
+    assert httpx.get(health).status_code == 200
+    up = Stack(folder)
+    for pid in (up.postgres.pid(), up.redis.pid()):
+        kill(pid)
+    wait_until(lambda: up.postgres.answers() and up.redis.answers())
+    wait_until(lambda: httpx.get(health).status_code == 200)
+    children = psutil.Process(whole.pid).children(recursive=True)
+    whole.send_signal(signal.SIGTERM)
+    assert whole.wait(30) == 0
+    assert not [child for child in children if child.is_running()]
+    assert up.postgres.pid() is None
+    assert up.redis.pid() is None
+
+
+def test_a_child_that_dies_ends_all_with_a_sentence(
+    whole: subprocess.Popen[bytes], folder: Path
+) -> None:
+    web = below(whole, "uvicorn")
+    below(whole, "arq").kill()
+    assert whole.wait(30) == 1
+    assert (folder / "said").read_text().splitlines()[-1] == (
+        "The worker has ended by itself (exit code -9); everything else is stopped."
+    )
+    assert not web.is_running()
+    assert Stack(folder).postgres.pid() is None
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells the children")
+def test_killed_it_takes_its_children_along(whole: subprocess.Popen[bytes]) -> None:
+    children = [below(whole, word) for word in ("uvicorn", "arq")]
+    whole.kill()
+    for child in children:
+        child.wait(30)
