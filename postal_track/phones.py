@@ -52,7 +52,7 @@ _MOBILE = {PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE_OR_MOBILE}
 # Hotlines and toll-free numbers are valid, but no citizen lives behind one.
 _SUBSCRIBER = _MOBILE | {PhoneNumberType.FIXED_LINE, PhoneNumberType.VOIP}
 
-_WRITTEN = re.compile(r"\+?[0-9 ().\-/]*")
+_WRITTEN = re.compile(r"\(?\+?[0-9 ().\-/]*")
 
 
 @dataclass(frozen=True, slots=True)
