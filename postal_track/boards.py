@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from asyncpg import Connection, Record
 
 from postal_track import reach, readings
+from postal_track.chronicle import IN_HAND
 from postal_track.custody import Leg, Party, PartyKind, Role, Stage
 from postal_track.database import transaction
 from postal_track.directory import Named, names
@@ -137,7 +138,7 @@ _LIST = """
 
 def _late(values: Values) -> str:
     day = values.put(today())
-    return f"(coalesce(i.promised_on < {day}::date, false) AND i.{reach.OPEN})"
+    return f"(coalesce(i.promised_on < {day}::date, false) AND i.{IN_HAND})"
 
 
 def _filters(wanted: Wanted, values: Values) -> list[str]:

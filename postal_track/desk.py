@@ -12,11 +12,11 @@ from datetime import date, datetime, timedelta
 from asyncpg import Connection, Record
 
 from postal_track.boards import LOCAL, today
+from postal_track.chronicle import IN_HAND
 from postal_track.custody import Leg, Party, PartyKind, Stage
 from postal_track.database import transaction
 from postal_track.directory import Named, names
 from postal_track.errors import BadInput, NotFound, Problem
-from postal_track.reach import OPEN
 from postal_track.staff import Actor
 
 LISTED = 200
@@ -102,7 +102,7 @@ _ITEMS = "item i JOIN dossier d ON d.id = i.dossier"
 _DOSSIERS = """dossier d LEFT JOIN item i
     ON i.dossier = d.id AND i.leg = 'dossier' AND i.stage = 'received'"""
 
-_TO_US = f"i.addressee = ANY(my.places) AND i.{OPEN}"
+_TO_US = f"i.addressee = ANY(my.places) AND i.{IN_HAND}"
 _OFFERED = """(i.stage IN ('out_for_delivery', 'attempted')
     OR coalesce(i.released_to, '') = ANY(my.places))"""
 _OURS = "d.agency = ANY(my.agencies)"

@@ -6,11 +6,9 @@ is cut where it is read. Outside his reach nothing exists for him: ``NotFound``.
 
 from typing import Any
 
-from postal_track.custody import ENDED, PartyKind, Role
+from postal_track.chronicle import IN_HAND
+from postal_track.custody import PartyKind, Role
 from postal_track.staff import Actor
-
-OPEN = f"stage NOT IN ({', '.join(f'{stage.value!r}' for stage in sorted(ENDED))})"
-"""An item whose journey goes on, as the partial indexes of ``item`` know it."""
 
 
 class Values(list[Any]):
@@ -73,7 +71,7 @@ def _in_hand(actor: Actor, values: Values, *, run: bool) -> str:
     me = values.put(str(actor.party))
     offered = values.put([str(actor.party), *(str(place) for place in actor.places)])
     held = f"""i.id IN (
-        SELECT id FROM item WHERE holder = {me} AND {OPEN}
+        SELECT id FROM item WHERE holder = {me} AND {IN_HAND}
         UNION ALL SELECT id FROM item WHERE released_to = ANY({offered}::text[])
         UNION ALL SELECT id FROM item WHERE stage = 'booked'
             AND bound_for = ANY({offered}::text[]))"""  # noqa: S608 - placeholders

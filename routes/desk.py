@@ -172,4 +172,14 @@ async def _page(
     return Template("desk.html", context=context, status_code=status)
 
 
-ROUTES = [desk_page, receive, register, announce]
+@get(
+    ["/desk/receive", "/desk/register", "/desk/announce"],
+    include_in_schema=False,
+    guards=[OFFICERS],
+)
+async def back_to_desk() -> Redirect:
+    """Lead back whoever asks again for the page that a form was shown on."""
+    return Redirect("/desk", status_code=303)
+
+
+ROUTES = [desk_page, receive, register, announce, back_to_desk]

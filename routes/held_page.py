@@ -99,4 +99,10 @@ async def _page(
     return Template("held.html", context=context, status_code=status)
 
 
-ROUTES = [held_page, release, recall]
+@get(["/held/release", "/held/recall"], include_in_schema=False, guards=[HOLDERS])
+async def back_to_held() -> Redirect:
+    """Lead back whoever asks again for the page that a form was shown on."""
+    return Redirect("/held", status_code=303)
+
+
+ROUTES = [held_page, release, recall, back_to_held]

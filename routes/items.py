@@ -115,6 +115,16 @@ async def end_irregularity(
     return Redirect(f"/items/{waybill}#irregularities", status_code=303)
 
 
+@get(
+    "/items/{waybill:str}/irregularities/{number:int}",
+    include_in_schema=False,
+    guards=[logged_in],
+)
+async def back_to_item(waybill: str, number: int) -> Redirect:
+    """Lead back whoever asks again for the page that a form was shown on."""
+    return Redirect(f"/items/{waybill}#irregularities", status_code=303)
+
+
 def _sentence(fault: PostalTrackError, lang: str) -> str:
     if isinstance(fault, BadInput):
         return " ".join(by_hand.sentences(fault, lang).values())
@@ -177,4 +187,4 @@ def _last(leg: Leg, now: Custody) -> Stage:
     return Stage.RETURNED if now.stage is Stage.RETURNED else Stage.DELIVERED
 
 
-ROUTES = [item_list, item_page, show_persons, end_irregularity]
+ROUTES = [item_list, item_page, show_persons, end_irregularity, back_to_item]

@@ -55,6 +55,6 @@ def _counted(number: int, vietnamese: str, english: str, lang: str) -> str:
 def distance(metres: float, lang: str) -> str:
     """Say how far: ``350 m``, ``3,2 km``, ``140 km``."""
     if metres < 1_000:
-        return f"{round(metres, -1):.0f} m"
+        return f"{round(metres, -1 if metres >= 100 else 0):.0f} m"
     kilometres = f"{metres / 1_000:.{1 if metres < 10_000 else 0}f}"
     return f"{kilometres if lang == 'en' else kilometres.replace('.', ',')} km"

@@ -64,8 +64,9 @@ async def sms_page(request: StaffRequest, number: int) -> Template:
     return await _page(request, number)
 
 
+# Not under /sms/: what providers post there is signed, and needs no form's token.
 @post(
-    "/sms/{number:int}/again",
+    "/texts/{number:int}/again",
     include_in_schema=False,
     guards=[only(Role.SUPERVISOR)],
 )
@@ -100,4 +101,10 @@ async def _page(
     )
 
 
-ROUTES = [sms_list, sms_page, send_again]
+@get("/texts/{number:int}/again", include_in_schema=False, guards=[READERS])
+async def back_to_text(number: int) -> Redirect:
+    """Lead back whoever asks again for the page that a form was shown on."""
+    return Redirect(f"/sms/{number}", status_code=303)
+
+
+ROUTES = [sms_list, sms_page, send_again, back_to_text]
