@@ -177,7 +177,9 @@ async def choose_language(chosen: str, back: str = "/") -> Redirect:
     """Keep a language for a year."""
     answer = Redirect(_inside(back), status_code=303)
     if chosen in ("vi", "en"):
-        answer.set_cookie(Cookie(COOKIE, chosen, max_age=365 * 86_400, samesite="lax"))
+        answer.set_cookie(
+            Cookie(COOKIE, value=chosen, max_age=365 * 86_400, samesite="lax")
+        )
     return answer
 
 
