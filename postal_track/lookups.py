@@ -161,7 +161,9 @@ _GLANCE = """
         ON CONFLICT (key) DO UPDATE SET count = tally.count + excluded.count
         RETURNING key, count
     )
-    SELECT key, count, NULL AS waybill, NULL AS stage, NULL AS last_at FROM read
+    SELECT key, count, NULL::bpchar AS waybill, NULL::text AS stage,
+        NULL::timestamptz AS last_at
+    FROM read
     UNION ALL
     SELECT key, count, NULL, NULL, NULL FROM tally WHERE key = ANY($4::bytea[])
     UNION ALL
