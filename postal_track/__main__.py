@@ -17,6 +17,7 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from typing import NamedTuple, NoReturn
 
 from postal_track import stack
@@ -48,13 +49,13 @@ def run() -> int:
     chosen = settings()
     signal.signal(signal.SIGTERM, _interrupt)
     stack.require_free_port(chosen.HOST, chosen.PORT)
-    addresses = _bring_up(chosen)
-    asyncio.run(_with_pool("migrate"))
+    ready = _bring_up(chosen)
+    asyncio.run(_with_pool(ready, "migrate"))
     try:
-        with _children(chosen, addresses) as children:
-            _await_health(chosen, children)
-            asyncio.run(_with_pool("demo"))
-            _greet(chosen)
+        with _children(ready) as children:
+            _await_health(ready, children)
+            asyncio.run(_with_pool(ready, "demo"))
+            _greet(ready)
             _watch(chosen, children)
     except KeyboardInterrupt:
         return 0
@@ -62,13 +63,13 @@ def run() -> int:
 
 def migrate() -> int:
     """Bring the tables up to date."""
-    asyncio.run(_with_pool("migrate"))
+    asyncio.run(_with_pool(settings(), "migrate"))
     return 0
 
 
 def demo() -> int:
     """Load the demo, unless it is there."""
-    asyncio.run(_with_pool("migrate", "demo"))
+    asyncio.run(_with_pool(settings(), "migrate", "demo"))
     return 0
 
 
@@ -97,10 +98,10 @@ def main() -> int:
         return 130
 
 
-async def _with_pool(*acts: str) -> None:
+async def _with_pool(chosen: Settings, *acts: str) -> None:
     from postal_track import database
 
-    await database.open_pool()
+    await database.open_pool(chosen)
     try:
         if "migrate" in acts:
             await database.migrate()
@@ -112,22 +113,21 @@ async def _with_pool(*acts: str) -> None:
         await database.close_pool()
 
 
-def _bring_up(chosen: Settings) -> dict[str, str]:
-    """See to a database and a queue; return the environment that tells of them."""
+def _bring_up(chosen: Settings) -> Settings:
+    """See to a database and a queue; return settings that name both."""
     if chosen.DATABASE_URL:
         stack.require_database(chosen.DATABASE_URL)
     if chosen.REDIS_URL:
         stack.require_redis(chosen.REDIS_URL)
-    return {
-        "DATABASE_URL": stack.database_url(chosen),
-        "REDIS_URL": stack.redis_url(chosen),
-    }
+    return replace(
+        chosen,
+        DATABASE_URL=stack.database_url(chosen),
+        REDIS_URL=stack.redis_url(chosen),
+    )
 
 
 @contextmanager
-def _children(
-    chosen: Settings, addresses: dict[str, str]
-) -> Iterator[dict[str, subprocess.Popen[bytes]]]:
+def _children(chosen: Settings) -> Iterator[dict[str, subprocess.Popen[bytes]]]:
     """Run the web server and the worker until the block ends, however it ends."""
     programs = {
         "web server": [
@@ -147,7 +147,7 @@ def _children(
             children[name] = subprocess.Popen(
                 [sys.executable, "-m", *program],
                 cwd=ROOT,
-                env=_without_files(os.environ) | addresses,
+                env=_environment(chosen),
                 # Ctrl-C is for us; the children are told in order.
                 start_new_session=True,
                 preexec_fn=_die_with_parent,
@@ -227,10 +227,11 @@ def _reachable(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-def _without_files(environment: os._Environ[str]) -> dict[str, str]:
-    """Drop what would name an address a second time."""
-    told = {"DATABASE_URL_FILE", "REDIS_URL_FILE"}
-    return {name: value for name, value in environment.items() if name not in told}
+def _environment(chosen: Settings) -> dict[str, str]:
+    """Tell the children where the servers are, so that they leave them to us."""
+    told_twice = {"DATABASE_URL_FILE", "REDIS_URL_FILE"}
+    ours = {name: value for name, value in os.environ.items() if name not in told_twice}
+    return ours | {"DATABASE_URL": chosen.DATABASE_URL, "REDIS_URL": chosen.REDIS_URL}
 
 
 def _interrupt(number: int, frame: object) -> NoReturn:

@@ -167,10 +167,11 @@ async def open_pool(chosen: Settings | None = None) -> None:
 
 
 async def close_pool() -> None:
-    """Close the pool once the last that opened it is done."""
+    """Close the pool once the last that opened it is done, and leave the stack."""
     engine().users -= 1
     if engine().users == 0:
         await engine().close_connection_pool()
+        stack.leave(engine().chosen or settings())
 
 
 async def migrate() -> None:

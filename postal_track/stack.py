@@ -406,6 +406,18 @@ def redis_url(chosen: Settings) -> str:
     return chosen.REDIS_URL or embedded(chosen, queue=True).redis.url()
 
 
+def leave(chosen: Settings) -> None:
+    """Leave the stack before the process ends, for whoever may not live to its end.
+
+    Uvicorn, told to stop, closes what we opened and then kills itself.
+    """
+    if chosen.DATABASE_URL and chosen.REDIS_URL:
+        return
+    with _one_thread:
+        if chosen.VAR_DIR in _stacks:
+            _stacks[chosen.VAR_DIR].leave()
+
+
 async def reach_database(attempt: Awaitable[Result]) -> Result:
     """Wait for a connection; say in one sentence why there is none."""
     try:

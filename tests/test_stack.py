@@ -369,3 +369,47 @@ def test_killed_it_takes_its_children_along(whole: subprocess.Popen[bytes]) -> N
     whole.kill()
     for child in children:
         child.wait(30)
+
+
+def test_the_tools_of_others_work_alone_and_leave_no_server_behind(
+    folder: Path, free_port: int
+) -> None:
+    away = {name: value for name, value in os.environ.items() if "_URL" not in name}
+    alone = away | {"VAR_DIR": str(folder)}
+    tool = Path(sys.executable).with_name
+
+    for words in (
+        ("piccolo", "migrations", "forwards", "postal_track"),
+        ("arq", "--burst", "postal_track.worker.WorkerSettings"),
+    ):
+        done = subprocess.run(
+            [tool(words[0]), *words[1:]],
+            cwd=ROOT,
+            env=alone,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert Stack(folder).postgres.pid() is None
+
+    web = subprocess.Popen(
+        [tool("litestar"), "run", "--port", str(free_port)],
+        cwd=ROOT,
+        env=alone,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        wait_until(lambda: web.poll() is not None or answers(free_port))
+        assert httpx.get(f"http://127.0.0.1:{free_port}/health").status_code == 200
+    finally:
+        web.terminate()
+        web.wait(30)
+    assert Stack(folder).postgres.pid() is None
+    assert Stack(folder).redis.pid() is None
+
+
+def answers(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
