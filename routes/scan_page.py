@@ -6,11 +6,22 @@ Knows no item and no rule; the page asks /api for both.
 from litestar import get
 from litestar.response import Template
 
+from postal_track.custody import REASONS, Reason, Step
 from routes import words
 from routes.guards import logged_in
+
+Choice = tuple[Reason, words.Pair, list[Step]]
 
 
 @get("/scan", guards=[logged_in], include_in_schema=False)
 async def scan_page() -> Template:
     """Show the scanner, which stays open while labels pass before it."""
-    return Template("scan.html", context={"reasons": words.REASONS})
+    return Template("scan.html", context={"reasons": _reasons()})
+
+
+def _reasons() -> list[Choice]:
+    """List the reasons that can be chosen, each with the steps that it can explain."""
+    return [
+        (reason, pair, [step for step, known in REASONS.items() if reason in known])
+        for reason, pair in words.REASONS.items()
+    ]

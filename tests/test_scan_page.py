@@ -257,6 +257,15 @@ async def test_spaces_and_missing_letters_do_not_matter_and_the_item_is_named(
     )
 
 
+async def test_another_page_can_hand_an_item_over_to_be_scanned(
+    alice: Page, cast: Cast
+) -> None:
+    number = await travel(cast, "arrived")
+    await alice.goto(f"/scan?code={number}")
+    await expect(shown(alice, number)).to_be_visible()
+    await expect(alice).to_have_url(re.compile("/scan$"))
+
+
 async def test_an_unknown_number_is_named_as_such_in_red(alice: Page) -> None:
     await look_up(alice, waybill(99999999))
     await expect(verdict(alice, "wrong")).to_contain_text(
@@ -465,6 +474,7 @@ async def test_an_attempt_needs_a_reason_and_another_reason_its_words(
     await do(alice)
     problem = alice.locator("[data-act-problem]")
     await expect(problem).to_have_text("Hãy chọn lý do.")
+    await expect(alice.get_by_text("Giấy tờ không đúng")).to_be_hidden()
     await alice.get_by_text("Lý do khác (ghi rõ)").click()
     await do(alice)
     await expect(problem).to_have_text("Hãy ghi rõ lý do khác.")
@@ -511,7 +521,7 @@ async def test_damage_and_a_broken_seal_are_said_along_with_any_step(
     number = await travel(cast, "arrived")
     await look_up(alice, number)
     await alice.get_by_text("Có gì bất thường?").click()
-    await alice.get_by_label("Niêm phong bị rách").check()
+    await alice.get_by_role("checkbox", name="Niêm phong bị rách").check()
     await alice.get_by_label("Bưu gửi bị hư hỏng").check()
     await do(alice)
     await expect(verdict(alice, "remark")).to_contain_text("Niêm phong bị rách")
@@ -631,6 +641,30 @@ async def test_nobody_sends_the_scan_of_another_as_his_own(
     await dialog.get_by_role("button", name="Để sau").click()
     await expect(alice.get_by_role("button", name="Gửi lại")).to_be_visible()
     assert len(await events(database, number)) == before
+
+
+async def test_a_slow_answer_does_not_hold_up_the_next_label(
+    alice: Page, cast: Cast, database: Any
+) -> None:
+    first, second = [await travel(cast, "arrived") for _ in range(2)]
+    answer = asyncio.Event()
+
+    async def wait(route: Route) -> None:
+        await answer.wait()
+        await route.continue_()
+
+    await alice.route("**/api/scans", wait)
+    for number in (first, second):
+        await look_up(alice, number)
+        await expect(shown(alice, number)).to_be_visible()
+        await do(alice)
+    sending = alice.locator('[data-log] [data-tone="sending"]')
+    await expect(sending).to_have_count(2)
+    answer.set()
+    recorded = alice.locator('[data-log] [data-tone="good"]')
+    await expect(recorded).to_have_count(2)
+    for number in (first, second):
+        assert (await events(database, number))[-1]["step"] == "out"
 
 
 async def test_a_button_pressed_twice_is_one_scan(

@@ -76,6 +76,8 @@ export class Act {
       // A disabled field set gives nothing to the form's data.
       need.disabled = need.hidden = !wanted;
     }
+    for (const why of this.#form.querySelectorAll("label[data-steps]"))
+      if (why instanceof HTMLElement) why.hidden = !why.dataset.steps?.split(" ").includes(proposal.step);
     this.#value("originals", String(item.originals ?? ""));
     this.#value("copies", String(item.copies ?? ""));
     this.#value("seal_no", item.seal_no ?? "");

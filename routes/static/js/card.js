@@ -11,8 +11,10 @@ import { clock, date, money, say } from "./words.js";
  * "Dossier to the Department of Justice": what this item is, in a line.
  * @param {Item} item
  */
-export function what(item) {
-  return say(item.leg === "result" ? "leg_result" : "leg_dossier", { agency: item.agency_text, addressee: item.addressee_text });
+export function what({ leg, leg_text, agency_text: agency, addressee_text: addressee, sender_text: sender }) {
+  if (leg === "dossier") return say("leg_dossier", { agency });
+  if (leg === "result") return say("leg_result", { agency, addressee });
+  return say("leg_other", { leg: leg_text, sender, addressee });
 }
 
 /**

@@ -82,6 +82,7 @@ async function take(code, source) {
  */
 function show(code, item, source) {
   shown = { code, item };
+  act.busy = false;
   fill(card, item);
   card.hidden = false;
   document.body.dataset.busy = "item";
@@ -205,7 +206,8 @@ async function perform() {
   if (!shown || !act.proposal || act.busy) return;
   const details = act.details();
   if (!details) return give("wrong");
-  const { code, item } = shown;
+  const done = shown;
+  const { code, item } = done;
   const position = locator.now();
   const scan = makeScan({
     code: blank ?? code,
@@ -218,7 +220,8 @@ async function perform() {
   act.touched = false;
   act.busy = true;
   await deliver(entry);
-  act.busy = false;
+  // By now the next label may be on the card, and on its way too.
+  if (shown === done) act.busy = false;
 }
 
 /**
@@ -374,6 +377,15 @@ function isForUs(code, field) {
   return !field?.hasAttribute("data-takes-codes") || isLabel(code);
 }
 
+/** A code that came with the address: from another page, or typed before this script was there. */
+function comesAlong() {
+  const code = new URLSearchParams(location.search).get("code");
+  if (!code) return;
+  history.replaceState(null, "", location.pathname);
+  const verdict = judge(code);
+  void take("waybill" in verdict ? verdict.waybill : code, "again");
+}
+
 // Camera, lamp, sound, position
 
 function openCamera() {
@@ -458,3 +470,4 @@ showPosition();
 judgeTyped();
 void locator.resume();
 openCamera();
+comesAlong();

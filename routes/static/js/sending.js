@@ -12,6 +12,7 @@
  * @typedef {object} Item
  * @property {string} waybill
  * @property {string} leg
+ * @property {string} leg_text
  * @property {string} stage
  * @property {string} stage_text
  * @property {string} holder_text
