@@ -13,6 +13,7 @@ import os
 import secrets
 import socket
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
@@ -63,7 +64,7 @@ LARGEST_CLAIM = 100
 CLAIM_PATIENCE = "5000"
 
 # After so many unanswered calls in a row a gateway rests, and the next one is used.
-STRIKES = 5
+SILENCES = 5
 REST = 30.0
 
 # An account that is refused is not tried again before somebody can have mended it.
@@ -123,7 +124,7 @@ class Courier:
         self._by_name: Mapping[str, Gateway] = {one.name: one for one in self.gateways}
         self._free = asyncio.Semaphore(self.rules.parallel)
         self._claiming = asyncio.Lock()
-        self._struck: frozenset[str] = frozenset()
+        self._silences: Counter[str] = Counter()
         self._tasks: set[asyncio.Task[None]] = set()
         self._stopping = False
 
@@ -137,8 +138,8 @@ class Courier:
         async with self.transaction() as connection:
             await connection.execute(
                 """
-                INSERT INTO sms_line (gateway, next_at, paused_until, strikes, note)
-                SELECT name, now(), now(), 0, '' FROM unnest($1::text[]) AS name
+                INSERT INTO sms_line (gateway, next_at, paused_until, note)
+                SELECT name, now(), now(), '' FROM unnest($1::text[]) AS name
                 ORDER BY name ON CONFLICT (gateway) DO NOTHING
                 """,
                 list(self._by_name),
@@ -274,7 +275,7 @@ class Courier:
         """
         lines = await connection.fetch(
             """
-            SELECT gateway, next_at, paused_until, strikes, now() AS now,
+            SELECT gateway, next_at, paused_until, now() AS now,
                 set_config('idle_in_transaction_session_timeout', $2, true)
             FROM sms_line
             WHERE gateway = ANY($1::text[]) ORDER BY gateway FOR UPDATE
@@ -282,7 +283,6 @@ class Courier:
             list(self._by_name),
             CLAIM_PATIENCE,
         )
-        self._struck = frozenset(line["gateway"] for line in lines if line["strikes"])
         now = self.clock() if self.clock else lines[0]["now"]
         ways = self._ways(lines)
         rows = await self._due(connection, room, ids, now)
@@ -482,6 +482,7 @@ class Courier:
         else:
             self.tally.took(time.monotonic() - called)
             self.tally.sent += 1
+            self._silences[gateway.name] = 0
             await self._keep(
                 job, lambda connection: self._accepted(connection, job, answer)
             )
@@ -505,10 +506,6 @@ class Courier:
         )
         if answer.status in MISSED:
             await self._heard(connection, job, answer)
-        if gateway.name in self._struck:
-            await connection.execute(
-                "UPDATE sms_line SET strikes = 0 WHERE gateway = $1", gateway.name
-            )
 
     async def _heard(
         self, connection: asyncpg.Connection, job: Job, answer: Answer
@@ -526,11 +523,13 @@ class Courier:
     async def _refused(self, job: Job, gateway: Gateway, fault: GatewayError) -> None:
         if fault.maybe_accepted:
             self.tally.unsure += 1
+            self._silences[gateway.name] += 1
             await self._keep(
                 job, lambda connection: self._silence(connection, job, gateway, fault)
             )
             return
         self.tally.refused += 1
+        self._silences[gateway.name] = 0
         await self._keep(
             job, lambda connection: self._turned_down(connection, job, gateway, fault)
         )
@@ -555,7 +554,9 @@ class Courier:
         await outcomes.keep_unsure(
             connection, job.text.id, job.number, wait, str(fault)
         )
-        await _strike(connection, gateway.name, str(fault))
+        if self._silences[gateway.name] >= SILENCES:
+            self._silences[gateway.name] = 0
+            await _pause(connection, gateway.name, REST, str(fault))
 
     async def _turned_down(
         self,
@@ -798,26 +799,5 @@ async def _pause(
         """,
         gateway,
         seconds,
-        why,
-    )
-
-
-async def _strike(connection: asyncpg.Connection, gateway: str, why: str) -> None:
-    """Count an unanswered call; a gateway that is silent for long rests."""
-    await connection.execute(
-        """
-        UPDATE sms_line
-        SET strikes = CASE WHEN strikes + 1 >= $2 THEN 0 ELSE strikes + 1 END,
-            paused_until = CASE
-                WHEN strikes + 1 >= $2
-                THEN greatest(paused_until, now() + make_interval(secs => $3))
-                ELSE paused_until
-            END,
-            note = left($4, 240)
-        WHERE gateway = $1
-        """,
-        gateway,
-        STRIKES,
-        REST,
         why,
     )

@@ -12,7 +12,6 @@ from base64 import b64encode
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from types import MappingProxyType
 from typing import Any
 
 import aiohttp
@@ -24,6 +23,7 @@ from sms.errors import GatewayError
 from sms.gateways import Answer, Outgoing, callback
 from sms.rules import AfterSilence
 from sms.status import Status
+from sms.twilio_words import STATUSES
 
 API = "https://api.twilio.com"
 
@@ -38,23 +38,6 @@ MOST_READ = 1000
 # against any limit.
 LONGEST_VALIDITY = 36_000
 SHORTEST_VALIDITY = 5
-
-STATUSES: Mapping[str, Status] = MappingProxyType(
-    {
-        "accepted": Status.SENT,
-        "scheduled": Status.SENT,
-        "queued": Status.SENT,
-        "sending": Status.SENT,
-        "sent": Status.SENT,
-        "delivered": Status.DELIVERED,
-        "read": Status.DELIVERED,
-        "partially_delivered": Status.DELIVERED,
-        "undelivered": Status.UNDELIVERED,
-        "failed": Status.FAILED,
-        "canceled": Status.FAILED,
-    }
-)
-"""Twilio's words for how far an outbound message is, in ours."""
 
 
 @dataclass(frozen=True, kw_only=True)

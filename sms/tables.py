@@ -151,13 +151,12 @@ class Call(Table, tablename="sms_call"):
 class Line(Table, tablename="sms_line"):
     """What is known of the way to one gateway; locked while texts are claimed.
 
-    `next_at`: when the next text may go, by the pace. `strikes`: failures in a row.
+    `next_at`: when the next text may go, by the pace. `note`: why it was last paused.
     """
 
     gateway = Varchar(length=12, primary_key=True)
     next_at = Timestamptz()
     paused_until = Timestamptz()
-    strikes = SmallInt(default=0)
     note = Varchar(length=240, default="")
 
 
