@@ -467,3 +467,52 @@ class OrderUsed(PostalTrackError):
     )
 
     token: str
+
+
+# The ledger's proofs
+
+
+@dataclass(eq=False)
+class LedgerBroken(PostalTrackError):
+    """The ledger contradicts what was sealed; nothing more is sealed or proven of it.
+
+    ``where`` names the item and line, or the checkpoint.
+    """
+
+    detail = (
+        "The ledger is not as it was sealed ({where}). Tell the administrator: "
+        "`postal-track verify` says more."
+    )
+    detail_vi = (
+        "Sổ giao nhận không khớp với lần chốt sổ trước ({where}). "
+        "Hãy báo quản trị: lệnh `postal-track verify` cho biết chi tiết."
+    )
+
+    where: str
+
+
+@dataclass(eq=False)
+class SealKeyChanged(PostalTrackError):
+    """The newest checkpoint was signed by a key that this server does not know."""
+
+    detail = (
+        "The last checkpoint was signed with the key {theirs}. Set SEAL_KEY to its "
+        "secret half, or name it in SEAL_OLD_KEYS when the key was changed on purpose."
+    )
+    detail_vi = (
+        "Lần chốt sổ trước được ký bằng khóa {theirs}. Hãy đặt SEAL_KEY là nửa bí mật "
+        "của khóa đó, hoặc ghi khóa vào SEAL_OLD_KEYS nếu đã chủ động thay khóa."
+    )
+
+    theirs: str
+
+
+@dataclass(eq=False)
+class BadEvidence(PostalTrackError, ValueError):
+    """A file that was to be held against the ledger proves nothing itself."""
+
+    detail = "{file} is no proof: {why}."
+    detail_vi = "{file} không phải là bằng chứng: {why}."
+
+    file: str
+    why: str

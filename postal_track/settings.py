@@ -7,6 +7,7 @@ values are used for, and starts nothing.
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import sys
 from collections.abc import Callable, Mapping
@@ -23,6 +24,8 @@ GATEWAYS = ("console", "twilio")
 
 # A key shorter than this can be guessed, and so could be every label and session.
 SECRET_LENGTH = 32
+
+_KEY = re.compile(r"[0-9A-Fa-f]{64}")
 
 
 class SettingsError(Exception):
@@ -79,6 +82,21 @@ def _secret(value: str) -> str:
     return value
 
 
+def _key(value: str) -> str:
+    if not _KEY.fullmatch(value):
+        raise _WrongError("must be 64 hexadecimal digits")
+    return value.lower()
+
+
+def _keys(value: str) -> tuple[str, ...]:
+    try:
+        return tuple(_key(one.strip()) for one in value.split(",") if one.strip())
+    except _WrongError:
+        raise _WrongError(
+            "must be public keys of 64 hexadecimal digits, with commas between"
+        ) from None
+
+
 def _folder(value: str) -> Path:
     return Path(value).expanduser().resolve()
 
@@ -121,7 +139,7 @@ class Settings:
         shown="http://localhost:<PORT>",
     )
     VAR_DIR: Path = _setting(  # noqa: RUF009 - a field, and a path does not change
-        "The folder for all that is written: embedded database, Redis, secret key.",
+        "The folder for all that is written: embedded database, Redis, keys.",
         _folder,
         default=ROOT / "var",
         shown="var",
@@ -149,6 +167,18 @@ class Settings:
         _secret,
         default="",
         shown="kept in <VAR_DIR>/secret_key",
+    )
+    SEAL_KEY: str = _setting(
+        "The Ed25519 key (its seed) that seals the ledger; one for all processes.",
+        _key,
+        default="",
+        shown="kept in <VAR_DIR>/seal_key",
+    )
+    SEAL_OLD_KEYS: tuple[str, ...] = _setting(
+        "The public keys that sealed before this one, with commas between.",
+        _keys,
+        default=(),
+        shown="",
     )
     SESSION_HOURS: int = _setting(
         "After how many hours a login ends.", _whole(1, 24 * 31), default=12
@@ -245,7 +275,9 @@ class Settings:
         if not faults and "SECRET_KEY" not in values:
             folder = values.get("VAR_DIR", cls.VAR_DIR)
             try:
-                values["SECRET_KEY"] = _kept_secret(folder / "secret_key")
+                values["SECRET_KEY"] = _kept(
+                    "SECRET_KEY", folder / "secret_key", _secret, _new_secret
+                )
             except _WrongError as wrong:
                 faults.append(str(wrong))
         if faults:
@@ -309,33 +341,55 @@ def _twilio_faults(values: Mapping[str, Any]) -> list[str]:
     return faults
 
 
-def _kept_secret(path: Path) -> str:
+def seal_key(chosen: Settings) -> str:
+    """Give the seed of the key that seals the ledger; made when it is first needed.
+
+    Not with the other settings: most processes never seal anything. Raises
+    SettingsError with a sentence when none can be kept.
+    """
+    if chosen.SEAL_KEY:
+        return chosen.SEAL_KEY
+    try:
+        return _kept(
+            "SEAL_KEY", chosen.VAR_DIR / "seal_key", _key, lambda: secrets.token_hex(32)
+        )
+    except _WrongError as wrong:
+        raise SettingsError([str(wrong)]) from None
+
+
+def _new_secret() -> str:
+    return secrets.token_urlsafe(48)
+
+
+def _kept(
+    name: str, path: Path, read: Callable[[str], str], make: Callable[[], str]
+) -> str:
     """Read the key that was made earlier, or make it; several may start at once."""
     try:
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
-            _make_secret(path)
-        return _secret(path.read_text(encoding="ascii").strip())
+            _keep(name, path, make())
+        return read(path.read_text(encoding="ascii").strip())
     except (OSError, UnicodeDecodeError) as fault:
         raise _WrongError(
-            f"SECRET_KEY is not set and none can be kept in {path}: {fault}."
+            f"{name} is not set and none can be kept in {path}: {fault}."
         ) from None
     except _WrongError as wrong:
         raise _WrongError(f"The key in {path} {wrong}.") from None
 
 
-def _make_secret(path: Path) -> None:
+def _keep(name: str, path: Path, secret: str) -> None:
     draft = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
     draft.touch(mode=0o600)
     try:
-        draft.write_text(secrets.token_urlsafe(48) + "\n", encoding="ascii")
+        draft.write_text(f"{secret}\n", encoding="ascii")
         # A link never replaces: of two that start at once, both end with one key.
         path.hardlink_to(draft)
     except FileExistsError:
         return
     finally:
         draft.unlink()
-    sys.stderr.write(f"SECRET_KEY is not set: a new key is kept in {path}.\n")
+    sys.stderr.write(f"{name} is not set: a new key is kept in {path}.\n")
 
 
 @cache
