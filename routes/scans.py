@@ -10,20 +10,30 @@ import msgspec
 from litestar import Request, Router, get, post
 from litestar.dto import AbstractDTO
 from litestar.exceptions import ClientException
-from litestar.openapi.spec import Reference, Schema
-from litestar.params import Parameter
+from litestar.openapi.spec import Example, Reference, Schema
+from litestar.params import Body, Parameter
 from litestar.typing import FieldDefinition
 
 from postal_track import holding
 from postal_track.batching import Together
-from postal_track.errors import BadScan, TooManyScans
+from postal_track.errors import (
+    BadScan,
+    ForeignCode,
+    ForgedLabel,
+    NotLoggedIn,
+    TooManyScans,
+    UnboundLabel,
+    UnknownWaybill,
+    WaybillCheckDigit,
+)
 from postal_track.handoffs import Outcome, record
 from postal_track.handoffs import Scan as DomainScan
 from postal_track.settings import settings
 from postal_track.staff import Actor
-from routes import payloads
+from routes import payloads, scan_examples
 from routes.guards import logged_in
 from routes.language import language
+from routes.openapi import answers, refuses
 from routes.payloads import Item, Outcomes, PartlyRead, ScanList, ScanOutcome
 
 StaffRequest = Request[Actor, str, Any]
@@ -90,8 +100,15 @@ class ByHand(AbstractDTO[ScanList]):
         "scan is written once for its id. A rule that was broken comes back as a "
         "remark; only a claim without standing is refused."
     ),
+    responses=answers(
+        200, Outcomes, scan_examples.OUTCOMES, "An outcome for each, in their order"
+    )
+    | refuses(400, NotLoggedIn(), TooManyScans(found=10_000, limit=500), 413),
 )
-async def record_scans(request: StaffRequest, data: ScanList) -> Outcomes:
+async def record_scans(
+    request: StaffRequest,
+    data: Annotated[ScanList, Body(examples=[Example(value=scan_examples.SCANS)])],
+) -> Outcomes:
     """Write a list of scans; answer each."""
     unread = data.unread if isinstance(data, PartlyRead) else {}
     limit = settings().MAX_SCANS_PER_LIST
@@ -124,10 +141,27 @@ def _unread(id: str, why: str, lang: str) -> ScanOutcome:
     "/api/items",
     summary="Understand a code",
     description="Takes whatever a scanner gave: a label's address or a waybill.",
+    responses=answers(200, Item, scan_examples.ITEM, "The item, as the asker sees it")
+    | refuses(
+        WaybillCheckDigit("DH123456784VN", "5", "4"),
+        ForeignCode("https://example.org"),
+        NotLoggedIn(),
+        ForgedLabel("DH123456785VN"),
+        UnknownWaybill("DH123456785VN"),
+        UnboundLabel("DH123456785VN"),
+    ),
 )
 async def understand_code(
     request: StaffRequest,
-    code: Annotated[str, Parameter(min_length=1, max_length=300)],
+    code: Annotated[
+        str,
+        Parameter(
+            min_length=1,
+            max_length=300,
+            description="As it was read or typed.",
+            examples=[Example(value="DH 1234 5678 5 VN")],
+        ),
+    ],
 ) -> Item:
     """Say what item a code belongs to, who has it and what may be done with it now."""
     return payloads.item(
@@ -135,7 +169,18 @@ async def understand_code(
     )
 
 
-@get("/api/held", summary="What I hold")
+@get(
+    "/api/held",
+    summary="What I hold",
+    description=(
+        "The items that the one who asks answers for, himself or his counter, and "
+        "those that are promised to them; the oldest first."
+    ),
+    responses=answers(
+        200, Held, Held([scan_examples.ITEM], []), "What is held and what is promised"
+    )
+    | refuses(NotLoggedIn()),
+)
 async def list_held(request: StaffRequest) -> Held:
     """List what I answer for, and what is promised to me or my place."""
     items, promised = await holding.held(request.user)
@@ -146,7 +191,21 @@ async def list_held(request: StaffRequest) -> Held:
     )
 
 
-@get("/api/receivers", summary="Whom I may release to")
+@get(
+    "/api/receivers",
+    summary="Whom I may release to",
+    description="Colleagues of the same office, post offices and agencies.",
+    responses=answers(
+        200,
+        list[Receiver],
+        [
+            Receiver("staff:4", "Nguyễn Văn An"),
+            Receiver("office:2", "Bưu cục Châu Đốc"),
+        ],
+        "Parties, as a release names them in `to`",
+    )
+    | refuses(NotLoggedIn()),
+)
 async def list_receivers(request: StaffRequest) -> list[Receiver]:
     """List colleagues, offices and agencies that an item may be released to."""
     english = language(request) == "en"

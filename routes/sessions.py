@@ -1,14 +1,17 @@
 """Logging in for programs: a bearer token for a login and password."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import msgspec
 from litestar import Request, delete, post
+from litestar.params import Body
 from msgspec import Meta
 
+from postal_track.errors import LoginThrottled, NotLoggedIn
 from postal_track.staff import Actor, log_in, log_out
 from routes.guards import logged_in
+from routes.openapi import answers, example, refuses
 
 
 class Credentials(msgspec.Struct, forbid_unknown_fields=True):
@@ -28,6 +31,16 @@ class Token(msgspec.Struct):
     places: list[str]
 
 
+_CREDENTIALS = Credentials("buuta.an", "the carrier's password")
+_TOKEN = Token(
+    token="4k0Xw1mC…",  # noqa: S106 - an example
+    expires_at=datetime(2026, 11, 23, 19, 0, tzinfo=UTC),
+    name="Nguyễn Văn An",
+    role="carrier",
+    places=["office:1"],
+)
+
+
 @post(
     "/api/sessions",
     status_code=201,
@@ -35,8 +48,13 @@ class Token(msgspec.Struct):
     description="Answers with a bearer token. Failures are counted and slow down.",
     tags=["Sessions"],
     security=[{}],
+    responses=answers(201, Token, _TOKEN, "The session")
+    | refuses(400, NotLoggedIn(), LoginThrottled(640)),
 )
-async def open_session(request: Request[Any, Any, Any], data: Credentials) -> Token:
+async def open_session(
+    request: Request[Any, Any, Any],
+    data: Annotated[Credentials, Body(examples=[example(_CREDENTIALS)])],
+) -> Token:
     """Open a session for a program."""
     address = request.client.host if request.client else ""
     opened = await log_in(
@@ -47,7 +65,14 @@ async def open_session(request: Request[Any, Any, Any], data: Credentials) -> To
     return Token(opened.token, opened.expires_at, actor.name, actor.role.value, places)
 
 
-@delete("/api/sessions", summary="Log out", tags=["Sessions"], guards=[logged_in])
+@delete(
+    "/api/sessions",
+    summary="Log out",
+    description="Ends the session whose token is sent, on the server too.",
+    tags=["Sessions"],
+    guards=[logged_in],
+    responses=refuses(NotLoggedIn()),
+)
 async def close_session(request: Request[Actor, str, Any]) -> None:
     """End the session that asks."""
     await log_out(request.auth)
