@@ -10,22 +10,17 @@ import string
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from asyncpg import Connection, Record
 
-from postal_track import chronicle, codes, outgoing, promises
-from postal_track.chronicle import Chain
+from postal_track import codes, legs, outgoing, promises
 from postal_track.custody import (
     CITIZEN,
-    UNBORN,
-    Event,
     Leg,
     Party,
     PartyKind,
     Role,
-    Step,
 )
 from postal_track.database import transaction
 from postal_track.errors import (
@@ -36,7 +31,7 @@ from postal_track.errors import (
     OrderUsed,
     Problem,
 )
-from postal_track.notices import Occasion
+from postal_track.legs import Birth
 from postal_track.orders import MOST_OF_ONE_PAPER, Draft, read
 from postal_track.orders import Order as Order
 from postal_track.orders import PaperGiven as PaperGiven
@@ -219,21 +214,22 @@ async def _open(
     await _write_codes(connection, dossier, order.codes, now)
     if order.service == "receive":
         return [], Booked(dossier, token, slug, None, office["code"])
-    place = Party(PartyKind.OFFICE, office["id"])
-    first = Event(
-        step=Step.BOOKED,
+    birth = Birth(
+        id=order.id,
+        dossier=dossier,
+        leg=Leg.DOSSIER,
         by=actor.party if actor else CITIZEN,
+        place=Party(PartyKind.OFFICE, office["id"]),
+        holder=CITIZEN,
+        addressee=Party(PartyKind.AGENCY, agency["id"]),
         at=now,
-        place=place,
-        taker=CITIZEN,
-        towards=Party(PartyKind.AGENCY, agency["id"]),
         originals=sum(p.originals for p in order.papers),
         copies=sum(p.copies for p in order.papers),
+        promised_on=promises.promise("dossier", now, outlying=False),
     )
-    promised = promises.promise("dossier", now, outlying=False)
-    chain = await _bear(connection, dossier, Leg.DOSSIER, first, promised, order.id)
+    chain = await legs.bear(connection, birth)
     await codes.make(connection, [chain.id], "pickup", now, now + timedelta(days=365))
-    told = await _tell(connection, chain, order.id, first, now)
+    told = await legs.announce(connection, chain, birth)
     return told, Booked(dossier, token, slug, chain.waybill, office["code"])
 
 
@@ -307,44 +303,6 @@ async def _write_codes(
             )
 
 
-async def _bear(
-    connection: Connection,
-    dossier: int,
-    leg: Leg,
-    first: Event,
-    promised: Any,
-    event: UUID,
-) -> Chain:
-    """Give birth to an item: waybill, row, label and the first line of its ledger."""
-    number = await connection.fetchval("SELECT nextval('waybill_serial')")
-    chain = await chronicle.bear(
-        connection, waybill(number), dossier, leg.value, promised, first
-    )
-    _add(chain, first, event)
-    await chronicle.write(connection, [chain])
-    return chain
-
-
-def _add(chain: Chain, event: Event, id: UUID) -> None:
-    line = {
-        "id": id,
-        "device_at": event.at,
-        "recorded_at": event.at,
-        "device": "",
-        "device_seq": 0,
-        "reason": None,
-        "proof": None,
-    }
-    chain.add(event, line, [], {})
-
-
-async def _tell(
-    connection: Connection, chain: Chain, source: UUID, event: Event, now: datetime
-) -> list[int]:
-    occasion = Occasion(chain.id, source, event, UNBORN, chain.custody)
-    return await outgoing.put(connection, [occasion], {chain.id: chain.custody}, now)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Announcement:
     """An agency's word that a result is ready. ``id`` is the sender's: twice is once.
@@ -382,36 +340,32 @@ async def announce_result(
             raise NotFound
         agency = Party(PartyKind.AGENCY, row["agency"])
         before = await connection.fetchval(
-            "SELECT waybill FROM item WHERE dossier = $1 AND leg = 'result'", row["id"]
+            """
+            SELECT waybill FROM item WHERE dossier = $1 AND leg = 'result'
+                AND stage <> 'returned' ORDER BY id DESC
+            """,
+            row["id"],
         )
         if before is not None:
             return str(before)
         now = at or datetime.now(UTC)
-        ready = Event(
-            step=Step.READY,
+        birth = Birth(
+            id=said.id,
+            dossier=row["id"],
+            leg=Leg.RESULT,
             by=actor.party,
-            at=now,
             place=agency,
-            taker=agency,
-            towards=CITIZEN,
+            holder=agency,
+            addressee=CITIZEN,
+            at=now,
             originals=said.originals,
             copies=said.copies,
+            promised_on=promises.promise("result", now, outlying=False),
+            fee=said.fee,
+            release_to=Party(PartyKind.OFFICE, row["office"]),
         )
-        promised = promises.promise("result", now, outlying=False)
-        chain = await _bear(connection, row["id"], Leg.RESULT, ready, promised, said.id)
-        await connection.execute(
-            "UPDATE item SET fee = $2 WHERE id = $1", chain.id, said.fee
-        )
-        released = Event(
-            step=Step.RELEASED,
-            by=actor.party,
-            at=now,
-            place=agency,
-            towards=Party(PartyKind.OFFICE, row["office"]),
-        )
-        _add(chain, released, uuid4())
-        await chronicle.write(connection, [chain])
-        told = await _tell(connection, chain, said.id, ready, now)
+        chain = await legs.bear(connection, birth)
+        told = await legs.announce(connection, chain, birth)
     await outgoing.poke(told)
     return chain.waybill
 

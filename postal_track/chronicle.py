@@ -37,8 +37,7 @@ _ITEM = """
 
 
 IN_HAND = (
-    "stage NOT IN "
-    "('received', 'delivered', 'refused', 'returned', 'cancelled', 'lost')"
+    "stage NOT IN ('received', 'delivered', 'refused', 'returned', 'cancelled', 'lost')"
 )
 """In SQL: what is still under way. Word for word that of the partial indexes."""
 
@@ -429,6 +428,7 @@ async def bear(
     leg: str,
     promised_on: date | None,
     first: Event,
+    fee: int,
 ) -> Chain:
     """Insert the row of a new item, with its label, ready for its first line.
 
@@ -438,10 +438,10 @@ async def bear(
     now = apply(UNBORN, first)
     item = await connection.fetchval(
         """
-        INSERT INTO item (waybill, dossier, leg, promised_on, created_at, stage, sender,
-            addressee,
-            holder, since, attempts, last_at, seq, head)
-        VALUES ($1, $2, $3, $4, $9, $5, $6, $7, $8, $9, 0, $9, 0, $10) RETURNING id
+        INSERT INTO item (waybill, dossier, leg, promised_on, fee, created_at, stage,
+            sender, addressee, holder, since, attempts, last_at, seq, head)
+        VALUES ($1, $2, $3, $4, $11, $9, $5, $6, $7, $8, $9, 0, $9, 0, $10)
+        RETURNING id
         """,
         waybill,
         dossier,
@@ -453,6 +453,7 @@ async def bear(
         str(now.holder),
         first.at,
         genesis(waybill),
+        fee,
     )
     await connection.execute(
         "INSERT INTO label (waybill, item, bound_at) VALUES ($1, $2, now())",

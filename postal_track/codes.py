@@ -135,6 +135,8 @@ async def make(
     The six digits by item.
     """
     nonces = {item: secrets.token_bytes(16) for item in sorted(items)}
+    if not nonces:
+        return {}
     await connection.execute(
         """
         INSERT INTO one_time_code (item, purpose, nonce, made_at, expires_at, wrong)

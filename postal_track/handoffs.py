@@ -11,12 +11,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid5
 
 import msgspec
 from asyncpg import Connection
 
-from postal_track import chronicle, codes, errors, notices, outgoing
+from postal_track import chronicle, codes, errors, legs, notices, outgoing
 from postal_track.chronicle import Chain
 from postal_track.custody import (
     CITIZEN,
@@ -26,6 +26,7 @@ from postal_track.custody import (
     Custody,
     Event,
     Kind,
+    Leg,
     Party,
     PartyKind,
     Reason,
@@ -53,6 +54,7 @@ from postal_track.errors import (
     UnknownWaybill,
 )
 from postal_track.labels import genuine, parse_code
+from postal_track.legs import Birth
 from postal_track.places import Place, distance_m
 from postal_track.settings import settings
 from postal_track.staff import Actor
@@ -175,6 +177,7 @@ class _Sheet:
     registrations: list[tuple[int, str, date | None]] = field(default_factory=list)
     bindings: dict[str, Chain] = field(default_factory=dict)
     corrected: list[tuple[UUID | None, int]] = field(default_factory=list)
+    births: list[tuple[Chain, Birth]] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -398,10 +401,9 @@ def _judge(sheet: _Sheet, claim: _Claim) -> Outcome:
 def _repeat(sheet: _Sheet, claim: _Claim, known: _Kept) -> Outcome:
     scan = claim.scan
     chain = sheet.chains.get(claim.waybill)
-    same_item = known.code == scan.code or (
-        chain is not None and known.code == chain.waybill
-    )
-    if not same_item or known.step != scan.step.value:
+    # A label may mean another item by now: that of the leg its envelope went on in.
+    names = {scan.code, claim.waybill, chain.waybill if chain else ""}
+    if known.code not in names or known.step != scan.step.value:
         return Outcome(
             scan.id,
             claim.waybill,
@@ -457,6 +459,8 @@ def _tell(sheet: _Sheet, claim: _Claim, chain: Chain) -> Outcome:
         sheet.registrations.append(
             (chain.dossier, scan.dossier_code.strip(), scan.due_on)
         )
+    if scan.step is Step.REFUSED and chain.custody.stage is Stage.REFUSED:
+        sheet.births.append((chain, _bring_back(chain, event, scan)))
     if not late:
         authorised = scan.proof is not None and scan.proof.receiver == "authorised"
         sheet.occasions.append(
@@ -467,10 +471,29 @@ def _tell(sheet: _Sheet, claim: _Claim, chain: Chain) -> Outcome:
                 now,
                 chain.custody,
                 scan.reason,
+                Leg(chain.leg),
                 authorised=authorised,
             )
         )
     return Outcome(scan.id, chain.waybill, tuple(found))
+
+
+def _bring_back(chain: Chain, event: Event, scan: Scan) -> Birth:
+    """Let refused papers go back in their envelope, from whoever holds it."""
+    return Birth(
+        id=uuid5(scan.id, "bring_back"),
+        dossier=chain.dossier,
+        leg=Leg.BRING_BACK,
+        by=event.by,
+        place=event.place,
+        holder=chain.custody.holder,
+        addressee=CITIZEN,
+        at=event.at,
+        originals=chain.custody.originals,
+        copies=chain.custody.copies,
+        envelope=chain.id,
+        reason=scan.reason,
+    )
 
 
 def _correct(sheet: _Sheet, claim: _Claim, chain: Chain) -> Outcome:
@@ -590,7 +613,13 @@ def _check_proof(
     if tried.locked_now:
         _open(sheet, chain, None, Kind.FAILED_PROOF, scan.actor.place, purpose)
         occasion = notices.Occasion(
-            chain.id, scan.id, _event(scan, at), now, chain.custody, code_locked=True
+            chain.id,
+            scan.id,
+            _event(scan, at),
+            now,
+            chain.custody,
+            leg=Leg(chain.leg),
+            code_locked=True,
         )
         sheet.occasions.append(occasion)
     if tried.right:
@@ -767,7 +796,11 @@ async def _write(connection: Connection, sheet: _Sheet) -> list[int]:
     await _insert(connection, _IRREGULARITIES, sheet.irregularities)
     await _insert(connection, _REFUSALS, sheet.refusals)
     final = {chain.id: chain.custody for chain in sheet.chains.values()}
-    return await outgoing.put(connection, sheet.occasions, final, sheet.now)
+    told = await outgoing.put(connection, sheet.occasions, final, sheet.now)
+    for _, birth in sheet.births:
+        born = await legs.bear(connection, birth)
+        told += await legs.announce(connection, born, birth)
+    return told
 
 
 _IRREGULARITIES = """

@@ -13,8 +13,8 @@ from zoneinfo import ZoneInfo
 from asyncpg import Connection, Record
 
 from postal_track import codes, promises
-from postal_track.custody import Custody
-from postal_track.notices import Occasion, due, still_true
+from postal_track.custody import Custody, Reason, Stage
+from postal_track.notices import Occasion, due, needs_code, still_true
 from postal_track.settings import settings
 from postal_track.wording import compose
 from postal_track.worker import poke as poke_worker
@@ -28,6 +28,9 @@ CODE_STANDS_FOR = timedelta(hours=36)
 
 A phone that was offline all day must still be able to send it.
 """
+
+BROUGHT_BACK_WITHIN = 2
+"""In how many working days refused papers are brought back."""
 
 CALLED_WITHIN = timedelta(hours=24)
 """When a citizen is called about an incident, at the latest."""
@@ -43,6 +46,12 @@ async def put(
 
     The ids of the rows written.
     """
+    out = {
+        o.item
+        for o in occasions
+        if needs_code(o) and final[o.item].stage is Stage.OUT_FOR_DELIVERY
+    }
+    digits = await codes.make(connection, out, "delivery", now, now + CODE_STANDS_FOR)
     told = [
         (name, occasion)
         for occasion in occasions
@@ -50,14 +59,7 @@ async def put(
     ]
     if not told:
         return []
-    items = {occasion.item for _, occasion in told}
-    about = await _look_up(connection, items)
-    out = {occasion.item for name, occasion in told if name == "S07_out"}
-    digits = (
-        await codes.make(connection, out, "delivery", now, now + CODE_STANDS_FOR)
-        if out
-        else {}
-    )
+    about = await _look_up(connection, {occasion.item for _, occasion in told})
     texts = [
         _text(name, occasion, about[occasion.item], digits.get(occasion.item, ""), now)
         for name, occasion in told
@@ -77,11 +79,13 @@ async def _look_up(connection: Connection, items: Iterable[int]) -> dict[int, Re
         """
         SELECT i.id, i.waybill, i.leg, i.promised_on, i.fee, i.originals, i.copies,
             d.id AS dossier, d.slug, d.language, d.due_on, a.short_name AS agency,
-            CASE WHEN i.leg = 'result' THEN coalesce(r.phone, o.phone)
+            t.short_name AS office,
+            CASE WHEN i.addressee = 'citizen' THEN coalesce(r.phone, o.phone)
                  ELSE coalesce(f.phone, o.phone) END AS phone, o.phone AS fallback,
             (SELECT array_agg(c.code ORDER BY c.id DESC) FROM dossier_code c
                 WHERE c.dossier = d.id) AS codes
         FROM item i JOIN dossier d ON d.id = i.dossier JOIN agency a ON a.id = d.agency
+        JOIN office t ON t.id = d.office
         LEFT JOIN person o ON o.dossier = d.id AND o.part = 'owner'
         LEFT JOIN person f ON f.dossier = d.id AND f.part = 'filer'
         LEFT JOIN person r ON r.dossier = d.id AND r.part = 'recipient'
@@ -137,6 +141,11 @@ def _fields(
             "date": occasion.after.since or today,
             "due": row["due_on"] or expected,
         },
+        "S04_refused": {
+            "reason": occasion.reason or Reason.OTHER,
+            "date": promises.add_working_days(today, BROUGHT_BACK_WITHIN),
+        },
+        "S05_supplement": {"date": expected},
         "S06_result_ready": {"date": expected, "fee": row["fee"]},
         "S07_out": {"otp": otp, "fee": row["fee"]},
         "S08_delivered": {
@@ -149,6 +158,12 @@ def _fields(
             "reason": occasion.reason or "",
             "date": promises.add_working_days(today, 1),
         },
+        "S10_hold": {
+            "po": row["office"],
+            "hold": today + timedelta(days=settings().HOLD_DAYS),
+            "agency": row["agency"],
+        },
+        "S11_returned": {"agency": row["agency"], "date": today},
         "S12_late": {"date": promises.add_working_days(today, 1)},
         "S13_incident": {
             "time": (now + CALLED_WITHIN).astimezone(LOCAL),

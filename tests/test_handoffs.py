@@ -674,3 +674,73 @@ async def test_a_correction_without_a_reason_or_a_line_is_refused(cast: Cast) ->
     )
     errors = [type(each.error) for each in (bare, unreasoned, unknown)]
     assert errors == [BadScan, BadScan, NotFound]
+
+
+# Refusals
+
+
+async def test_refused_papers_go_back_in_their_envelope_under_the_same_label(
+    cast: Cast, database: Any
+) -> None:
+    waybill = await travel(cast, "out")
+    refusal = scan(
+        cast.charlie, Step.REFUSED, waybill, reason=Reason.MISSING_PAPERS, note="Thiếu"
+    )
+    (outcome,) = await record([refusal])
+    assert outcome.error is None
+    assert outcome.item is not None
+    assert outcome.item.custody.stage is Stage.REFUSED
+    back = await database.fetchrow("SELECT * FROM item WHERE leg = 'bring_back'")
+    assert (back["holder"], back["addressee"]) == (str(cast.alice.party), "citizen")
+    by_the_old_label = await one(cast.alice, Step.OUT, own_url(waybill))
+    assert by_the_old_label.item is not None
+    assert by_the_old_label.item.waybill == back["waybill"]
+    (again,) = await record([refusal])
+    assert again.error is None
+    assert await database.fetchval("SELECT count(*) FROM item") == 2
+    body = await database.fetchval(
+        "SELECT body FROM sms_message WHERE template = 'S04_refused'"
+    )
+    assert "thieu giay to" in body
+    code = await code_for(back["waybill"], "delivery")
+    handed = await one(
+        cast.alice, Step.DELIVERED, waybill, proof=Proof("code", code=code)
+    )
+    assert handed.item is not None
+    assert handed.item.custody.holder == CITIZEN
+    assert (await audit.verify()).faults == ()
+
+
+async def test_only_the_addressed_agency_refuses_and_only_with_a_reason(
+    cast: Cast,
+) -> None:
+    waybill = await travel(cast, "out")
+    bare = await one(cast.charlie, Step.REFUSED, waybill)
+    absent = await one(cast.charlie, Step.REFUSED, waybill, reason=Reason.ABSENT)
+    other = await one(cast.carol, Step.REFUSED, waybill, reason=Reason.MISSING_PAPERS)
+    errors = [type(each.error) for each in (bare, absent, other)]
+    assert errors == [BadScan, BadScan, NotYourPlace]
+
+
+async def test_a_result_held_at_the_counter_and_not_fetched_returns_to_its_agency(
+    cast: Cast, database: Any
+) -> None:
+    waybill = await travel(cast, "carried")
+    await one(cast.alice, Step.ATTEMPTED, waybill, reason=Reason.ABSENT)
+    held = await one(cast.bob, Step.HELD, waybill)
+    assert held.item is not None
+    assert (held.item.custody.stage, held.item.custody.holder) == (
+        Stage.HELD,
+        cast.bob.place,
+    )
+    await one(cast.alice, Step.TAKEN, waybill, to=cast.charlie.place)
+    back = await one(cast.charlie, Step.RETURNED, waybill)
+    assert back.remarks == ()
+    assert back.item is not None
+    assert (back.item.custody.stage, back.item.custody.holder) == (
+        Stage.RETURNED,
+        cast.charlie.place,
+    )
+    told = await database.fetch("SELECT template FROM sms_message ORDER BY id")
+    names = [row["template"] for row in told]
+    assert names[-3:] == ["S09_failed", "S10_hold", "S11_returned"]

@@ -42,7 +42,12 @@ from tests.cast import Cast, order
 Answer = TypeVar("Answer")
 
 SIGNED = Proof("signature", signature="M0 0 L9 9", id_kind="cccd", id_last4="4321")
-STEPS = [step for step in Step if step not in (Step.BOOKED, Step.READY, Step.CORRECTED)]
+# After a refusal the envelope goes on as another item: that has a test of its own.
+STEPS = [
+    step
+    for step in Step
+    if step not in (Step.BOOKED, Step.READY, Step.CORRECTED, Step.REFUSED)
+]
 PEOPLE = ("alice", "amy", "bob", "ben", "charlie", "carol", "dora")
 
 
