@@ -21,6 +21,7 @@ from piccolo.columns import (
     Integer,
     Serial,
     SmallInt,
+    Text,
     Timestamptz,
     Varchar,
 )
@@ -432,3 +433,36 @@ class Tally(Table):
     ends_at = Timestamptz(index=True)
 
     tally_sane = Check("count > 0")
+
+
+class Checkpoint(Table):
+    """A signed root over the newest lines of all items. Append-only by trigger.
+
+    ``body`` is what was signed, letter by letter; ``tiles`` spare a receipt the reading
+    of all leaves (see ``merkle``). Nothing of it is personal: it is published.
+    """
+
+    number = Integer(primary_key=True)
+    body = Text()
+    signature = Bytea()
+    tiles = Bytea()
+
+    checkpoint_sane = Check(
+        "number >= 1 AND length(signature) = 64 AND length(tiles) % 45 = 0"
+    )
+
+
+class SealedHead(Table):
+    """The newest line of an item that has new ones since the checkpoint before.
+
+    Append-only by trigger. An item is named by its waybill and ``checkpoint`` by its
+    number only, so that the list says what was sealed even if either row were gone.
+    """
+
+    id = BigSerial(primary_key=True)
+    checkpoint = Integer()
+    waybill = Char(length=13)
+    seq = Integer()
+    head = Bytea()
+
+    sealed_head_sane = Check("checkpoint >= 1 AND seq >= 1 AND length(head) = 32")
