@@ -515,15 +515,22 @@ def _reachable_copy(tree: Path) -> Path:
     """Return binaries that the user of the server may run; copy them if need be."""
     if _may_enter(tree):
         return tree
-    copy = ELSEWHERE / f"{tree.name}-{int(tree.stat().st_mtime)}"
+    copy = ELSEWHERE / f"binaries-{int(tree.stat().st_mtime)}"
     if not copy.exists():
         _make_folder(ELSEWHERE)
         draft = Path(tempfile.mkdtemp(dir=ELSEWHERE))
-        shutil.copytree(tree, draft / "tree", symlinks=True)
-        with suppress(OSError):  # another process may have been first
-            (draft / "tree").rename(copy)
-        shutil.rmtree(draft)
-    return copy
+        package = tree.parent
+        shutil.copytree(tree, draft / package.name / tree.name, symlinks=True)
+        # A wheel keeps its libraries beside the package, and they are found from there.
+        libraries = package.with_name(f"{package.name}.libs")
+        if libraries.exists():
+            shutil.copytree(libraries, draft / libraries.name, symlinks=True)
+        draft.chmod(0o755)
+        try:
+            draft.rename(copy)
+        except OSError:  # another process was first
+            shutil.rmtree(draft)
+    return copy / tree.parent.name / tree.name
 
 
 def _may_enter(folder: Path) -> bool:

@@ -80,6 +80,10 @@ async def pong(up: Stack) -> bool:
         await client.aclose()
 
 
+def things_in(place: Path) -> int:
+    return len(list(place.iterdir()))
+
+
 def kill(pid: int | None) -> None:
     assert pid is not None
     victim = psutil.Process(pid)
@@ -235,18 +239,26 @@ async def test_root_keeps_the_data_where_its_user_may_go(
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root starts it as another user")
-def test_root_copies_binaries_its_user_may_not_reach(
-    folder: Path, elsewhere: Path
+async def test_root_copies_binaries_its_user_may_not_reach(
+    folder: Path, elsewhere: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """As below a home that only its owner may enter."""
+    tree = stack._postgres_binaries().parent
     closed = folder / "closed"
     closed.mkdir(mode=0o700)
-    (closed / "tree" / "bin").mkdir(parents=True)
-    (closed / "tree" / "bin" / "postgres").write_text("a binary")
-    copy = stack._reachable_copy(closed / "tree")
-    assert copy.parent == elsewhere
-    assert (copy / "bin" / "postgres").read_text() == "a binary"
-    assert stack._reachable_copy(closed / "tree") == copy
-    assert list(elsewhere.iterdir()) == [copy]
+    package = closed / tree.parent.name
+    shutil.copytree(tree, package / tree.name, symlinks=True)
+    libraries = tree.parent.with_name(f"{package.name}.libs")
+    shutil.copytree(libraries, closed / libraries.name)
+    hidden = package / tree.name / "bin"
+    monkeypatch.setattr(stack, "_beside", lambda *_: hidden)
+    assert stack._postgres_binaries().is_relative_to(elsewhere)
+    assert things_in(elsewhere) == 1
+    up = Stack(folder / "var", durable=False)
+    up.use(database=True, queue=False)
+    assert await ask(up, "SELECT 1") == 1
+    assert things_in(elsewhere) == 1
+    up.leave()
 
 
 def test_a_folder_that_cannot_be_written_is_said(folder: Path) -> None:
