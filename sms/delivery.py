@@ -65,7 +65,6 @@ CLAIM_PATIENCE = "5000"
 
 # After so many unanswered calls in a row a gateway rests, and the next one is used.
 SILENCES = 5
-REST = 30.0
 
 # An account that is refused is not tried again before somebody can have mended it.
 LONG_REST = 300.0
@@ -556,7 +555,7 @@ class Courier:
         )
         if self._silences[gateway.name] >= SILENCES:
             self._silences[gateway.name] = 0
-            await _pause(connection, gateway.name, REST, str(fault))
+            await _pause(connection, gateway.name, self.rules.rest, str(fault))
 
     async def _turned_down(
         self,

@@ -60,6 +60,11 @@ class Rules:
         """How long a worker keeps a text: its turn, the call, and time to write."""
         return self.horizon + self.timeout + max(1.0, self.timeout / 2)
 
+    @property
+    def rest(self) -> float:
+        """How long a gateway that has fallen silent is left alone."""
+        return 6 * self.first_wait
+
     def is_night(self, now: datetime) -> bool:
         """Whether people sleep."""
         local = now.astimezone(self.zone).time()
