@@ -7,6 +7,7 @@ from pathlib import Path
 
 from litestar import Response, get
 from litestar.exceptions import NotFoundException
+from litestar.params import FromPath
 from litestar.response import File
 from litestar.static_files import create_static_files_router
 
@@ -32,7 +33,7 @@ static = create_static_files_router(
 
 
 @get("/npm/{path:path}", include_in_schema=False, sync_to_thread=False)
-def package_file(path: str) -> Response[object]:
+def package_file(path: FromPath[str]) -> Response[object]:
     """Serve one file of an npm package that a page needs."""
     asked = Path(str(path).lstrip("/"))
     file = (PACKAGES / asked).resolve()

@@ -8,6 +8,7 @@ stands between ``_ready`` and ``book`` in ``take_booking``; nothing else changes
 from typing import Any
 
 from litestar import Request, get, post
+from litestar.params import FromPath
 from litestar.response import Redirect, Template
 
 from postal_track import catalogue, limits, receipts
@@ -118,7 +119,7 @@ async def _form(
 
 
 @get("/book/done/{token:str}", include_in_schema=False)
-async def booked(token: str) -> Template:
+async def booked(token: FromPath[str]) -> Template:
     """Tell what was booked, when the post comes and where to follow it."""
     context = {
         "receipt": await receipts.find(token),

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from litestar import Request, get, post
 from litestar.enums import RequestEncodingType
-from litestar.params import Body
+from litestar.params import Body, FromPath, FromQuery
 from litestar.response import Redirect, Template
 
 from postal_track import following, lookups
@@ -32,7 +32,7 @@ Form = Annotated[dict[str, str], Body(media_type=RequestEncodingType.URL_ENCODED
 
 
 @get("/d/{token:str}", include_in_schema=False)
-async def dossier_page(request: AnyRequest, token: str) -> Template:
+async def dossier_page(request: AnyRequest, token: FromPath[str]) -> Template:
     """Tell the whole story of a dossier to whoever has its link."""
     await lookups.reading(address_of(request))
     try:
@@ -56,7 +56,7 @@ async def dossier_page(request: AnyRequest, token: str) -> Template:
 
 
 @get("/s/{slug:str}", include_in_schema=False)
-async def short_link(request: AnyRequest, slug: str) -> Template | Redirect:
+async def short_link(request: AnyRequest, slug: FromPath[str]) -> Template | Redirect:
     """Lead from the short address in a text to the dossier's page."""
     await lookups.reading(address_of(request))
     try:
@@ -75,7 +75,7 @@ async def _unknown(request: AnyRequest) -> Template:
 
 
 @get("/track", include_in_schema=False)
-async def track_page(waybill: str = "") -> Template:
+async def track_page(waybill: FromQuery[str] = "") -> Template:
     """Ask for waybill and digits. An address can carry the first, never the second."""
     return _form(waybill[:60], "", None, "vi")
 
@@ -95,7 +95,7 @@ async def track(request: AnyRequest, data: Form) -> Template | Redirect:
 
 
 @get("/track/{waybill:str}", include_in_schema=False)
-async def track_result(request: AnyRequest, waybill: str) -> Template:
+async def track_result(request: AnyRequest, waybill: FromPath[str]) -> Template:
     """Show stage and day of a waybill, no more."""
     try:
         seen = await lookups.glance(waybill, address_of(request))

@@ -4,6 +4,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from litestar import Request, get, post
+from litestar.params import FromQuery
 from litestar.response import Redirect, Template
 
 from postal_track import desk as desks
@@ -26,7 +27,10 @@ _MOST = 9_999
 
 @get("/desk", include_in_schema=False, guards=[OFFICERS])
 async def desk_page(
-    request: StaffRequest, received: int = 0, registered: str = "", announced: str = ""
+    request: StaffRequest,
+    received: FromQuery[int] = 0,
+    registered: FromQuery[str] = "",
+    announced: FromQuery[str] = "",
 ) -> Template:
     """Lay out the desk."""
     done = {"received": received, "registered": registered, "announced": announced}

@@ -3,6 +3,7 @@
 from typing import Any
 
 from litestar import Request, get, post
+from litestar.params import FromQuery
 from litestar.response import Redirect, Template
 
 from postal_track.custody import Party, Role, Step
@@ -22,7 +23,7 @@ HOLDERS = only(Role.CARRIER, Role.CLERK, Role.SUPERVISOR, Role.OFFICER)
 
 @get("/held", include_in_schema=False, guards=[HOLDERS])
 async def held_page(
-    request: StaffRequest, released: int = 0, recalled: int = 0
+    request: StaffRequest, released: FromQuery[int] = 0, recalled: FromQuery[int] = 0
 ) -> Template:
     """List what I answer for, the oldest first, and what waits for my word."""
     return await _page(request, released=released, recalled=recalled)

@@ -3,6 +3,7 @@
 from typing import Any
 
 from litestar import Request, get, post
+from litestar.params import FromPath
 from litestar.response import Redirect, Template
 
 from postal_track import boards, readings
@@ -85,13 +86,13 @@ def _wanted(fields: dict[str, str]) -> Wanted:
 
 
 @get("/items/{waybill:str}", include_in_schema=False, guards=[logged_in])
-async def item_page(request: StaffRequest, waybill: str) -> Template:
+async def item_page(request: StaffRequest, waybill: FromPath[str]) -> Template:
     """Show one item: who holds it, its way, its ledger, its irregularities."""
     return await _page(request, waybill)
 
 
 @post("/items/{waybill:str}", include_in_schema=False, guards=[logged_in])
-async def show_persons(request: StaffRequest, waybill: str) -> Template:
+async def show_persons(request: StaffRequest, waybill: FromPath[str]) -> Template:
     """Show the persons in clear. A POST, for each showing is written down."""
     return await _page(request, waybill, show=True)
 
@@ -102,7 +103,10 @@ async def show_persons(request: StaffRequest, waybill: str) -> Template:
     guards=[only(Role.SUPERVISOR)],
 )
 async def end_irregularity(
-    request: StaffRequest, waybill: str, number: int, data: Form
+    request: StaffRequest,
+    waybill: FromPath[str],
+    number: FromPath[int],
+    data: Form,
 ) -> Template | Redirect:
     """End an irregularity with a sentence."""
     ending = data.get("ending", "")
@@ -120,7 +124,7 @@ async def end_irregularity(
     include_in_schema=False,
     guards=[logged_in],
 )
-async def back_to_item(waybill: str, number: int) -> Redirect:
+async def back_to_item(waybill: FromPath[str], number: FromPath[int]) -> Redirect:
     """Lead back whoever asks again for the page that a form was shown on."""
     return Redirect(f"/items/{waybill}#irregularities", status_code=303)
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from litestar import Request, Response, get, post
 from litestar.openapi.spec import Example
-from litestar.params import Parameter
+from litestar.params import FromPath, FromQuery, Parameter
 from litestar.response import Redirect, Template
 
 from postal_track import catalogue, labels, printing
@@ -76,7 +76,7 @@ _SEPARATORS = re.compile(r"[\r\n,;\t]+")
 
 
 @get("/labels", include_in_schema=False, guards=[POST_STAFF])
-async def labels_page(request: StaffRequest, waybills: str = "") -> Template:
+async def labels_page(request: StaffRequest, waybills: FromQuery[str] = "") -> Template:
     """Show what can be printed, and the pools printed ahead."""
     return await _page(request, {"waybills": waybills[:20_000]})
 
@@ -199,7 +199,7 @@ def _whole(text: str) -> int:
 
 
 @get("/labels/pools/{number:int}", include_in_schema=False, guards=[POST_STAFF])
-async def pool_page(request: StaffRequest, number: int) -> Template:
+async def pool_page(request: StaffRequest, number: FromPath[int]) -> Template:
     """Show one pool: how many of its labels are on an item, and ways to print it."""
     context = {
         "pool": await printing.pool(request.user, number),
@@ -216,10 +216,10 @@ async def pool_page(request: StaffRequest, number: int) -> Template:
 )
 async def pool_labels(
     request: StaffRequest,
-    number: int,
+    number: FromPath[int],
     layout: Chosen = "50x30",
     skip: Skip = 0,
-    unbound: bool = False,
+    unbound: FromQuery[bool] = False,
 ) -> Response[bytes]:
     """Draw a pool's labels, all or only those that are on no item yet."""
     found = await printing.of_pool(request.user, number, unbound=unbound)

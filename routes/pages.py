@@ -6,8 +6,9 @@ from urllib.parse import urlsplit
 from jinja2 import StrictUndefined, pass_context
 from jinja2.runtime import Context
 from litestar import Request, get, post
-from litestar.contrib.jinja import JinjaTemplateEngine
 from litestar.datastructures import Cookie
+from litestar.params import FromPath, FromQuery
+from litestar.plugins.jinja import JinjaTemplateEngine
 from litestar.response import Redirect, Template
 
 from postal_track.custody import Role
@@ -84,7 +85,9 @@ async def home(request: AnyRequest) -> Template | Redirect:
 
 
 @get("/login", include_in_schema=False)
-async def login_page(request: AnyRequest, next: str = "/") -> Template | Redirect:
+async def login_page(
+    request: AnyRequest, next: FromQuery[str] = "/"
+) -> Template | Redirect:
     """Ask who it is."""
     if request.user is not None:
         return Redirect(_inside(next), status_code=303)
@@ -173,7 +176,9 @@ async def log_out_here(request: AnyRequest) -> Redirect:
 
 
 @get("/language/{chosen:str}", include_in_schema=False)
-async def choose_language(chosen: str, back: str = "/") -> Redirect:
+async def choose_language(
+    chosen: FromPath[str], back: FromQuery[str] = "/"
+) -> Redirect:
     """Keep a language for a year."""
     answer = Redirect(_inside(back), status_code=303)
     if chosen in ("vi", "en"):

@@ -7,6 +7,7 @@ told to be one.
 from typing import Any
 
 from litestar import Request, get
+from litestar.params import FromPath
 from litestar.response import Redirect, Template
 
 from postal_track.errors import ForgedLabel
@@ -22,7 +23,9 @@ from routes.errors import wants_page
     include_in_schema=False,
 )
 async def read_label(
-    request: Request[Actor | None, str | None, Any], waybill: str, tag: str
+    request: Request[Actor | None, str | None, Any],
+    waybill: FromPath[str],
+    tag: FromPath[str],
 ) -> Template | Redirect:
     """Send the one who reads a label where he can do something with it."""
     code = parse_code(f"{request.url.netloc}/T/{waybill}/{tag}")

@@ -7,6 +7,7 @@ propose an office, one more line) send it back as it stands.
 from typing import Any
 
 from litestar import Request, get, post
+from litestar.params import FromPath
 from litestar.response import Redirect, Template
 
 from postal_track import catalogue, receipts
@@ -76,7 +77,7 @@ async def _form(
 
 
 @get("/dossiers/{token:str}/created", include_in_schema=False, guards=[COUNTER])
-async def dossier_created(token: str) -> Template:
+async def dossier_created(token: FromPath[str]) -> Template:
     """Give the waybill, the label and the citizen's link.
 
     Whoever has the token may see this: it opens the citizen's own page as well, and

@@ -3,6 +3,7 @@
 from typing import Any
 
 from litestar import Request, get, post
+from litestar.params import FromPath
 from litestar.response import Redirect, Template
 
 from postal_track import texts
@@ -59,7 +60,7 @@ def _wanted(fields: dict[str, str]) -> Wanted:
 
 
 @get("/sms/{number:int}", include_in_schema=False, guards=[READERS])
-async def sms_page(request: StaffRequest, number: int) -> Template:
+async def sms_page(request: StaffRequest, number: FromPath[int]) -> Template:
     """Show one text with its attempts and the provider's receipts."""
     return await _page(request, number)
 
@@ -71,7 +72,7 @@ async def sms_page(request: StaffRequest, number: int) -> Template:
     guards=[only(Role.SUPERVISOR)],
 )
 async def send_again(
-    request: StaffRequest, number: int, data: Form
+    request: StaffRequest, number: FromPath[int], data: Form
 ) -> Template | Redirect:
     """Send a text once more, as a new one, with a reason."""
     reason = data.get("reason", "")
@@ -102,7 +103,7 @@ async def _page(
 
 
 @get("/texts/{number:int}/again", include_in_schema=False, guards=[READERS])
-async def back_to_text(number: int) -> Redirect:
+async def back_to_text(number: FromPath[int]) -> Redirect:
     """Lead back whoever asks again for the page that a form was shown on."""
     return Redirect(f"/sms/{number}", status_code=303)
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import msgspec
 from litestar import Request, Response, get
-from litestar.params import Parameter
+from litestar.params import FromPath, Parameter
 
 from postal_track import following, lookups
 from postal_track.custody import Leg, Stage
@@ -127,7 +127,7 @@ _PRIVATE = {"Cache-Control": "private, no-cache", "Vary": "Accept-Language, Cook
 )
 async def status(
     request: Request[Any, Any, Any],
-    waybill: str,
+    waybill: FromPath[str],
     last4: Annotated[
         str | None,
         Parameter(
