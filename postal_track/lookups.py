@@ -6,18 +6,20 @@ miss is counted, per address and per waybill, for all processes together. Unknow
 wrong are one answer, counted alike.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from functools import cache
+from functools import cache, lru_cache
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from asyncpg import Record
 
-from postal_track import labels, limits
+from postal_track import labels, limits, s10
 from postal_track.batching import Together
 from postal_track.custody import Stage
-from postal_track.database import transaction
+from postal_track.database import engine, transaction
 from postal_track.errors import (
     BadInput,
     ForeignCode,
@@ -30,6 +32,9 @@ from postal_track.errors import (
 )
 from postal_track.limits import Limit, knock
 from postal_track.settings import settings
+
+# What programs send, and need not be understood first.
+_AS_PRINTED = re.compile(f"{s10.SERVICE}[0-9]{{9}}{s10.COUNTRY}")
 
 LOCAL = ZoneInfo("Asia/Ho_Chi_Minh")
 
@@ -67,6 +72,8 @@ def read(text: str) -> str:
 
     Raises BadWaybill or ForeignCode, which say what is wrong, before anything is asked.
     """
+    if _AS_PRINTED.fullmatch(text):
+        return s10.parse(text)
     code = labels.parse_code(text)
     if code.kind != "item":
         raise ForeignCode(text)
@@ -78,7 +85,7 @@ async def glance(text: str, address: str) -> Glance:
 
     Questions that arrive together share one statement. Raises TooOften, BadWaybill.
     """
-    answer = await _together()((read(text), limits.neighbourhood(address)))
+    answer = await _together()((read(text), _neighbourhood(address)))
     if isinstance(answer, PostalTrackError):
         raise answer
     return answer
@@ -251,7 +258,10 @@ _Ask = tuple[str, str]  # waybill, neighbourhood
 
 @cache
 def _together() -> Together[_Ask, Glance | PostalTrackError]:
-    return Together(_look, most=200, lanes=2)
+    return Together(_look, most=200)
+
+
+_neighbourhood = lru_cache(1_000)(limits.neighbourhood)
 
 
 async def _look(asks: Sequence[_Ask]) -> list[Glance | PostalTrackError]:
@@ -262,28 +272,35 @@ async def _look(asks: Sequence[_Ask]) -> list[Glance | PostalTrackError]:
         for each in set(neighbours)
     }
     misses = {each: _windows(_OF_ADDRESS, each, now) for each in reads}
-    async with transaction() as connection:
+    # A transaction by itself: BEGIN and COMMIT would be two more ways to the server.
+    pool: Any = engine().pool
+    async with pool.acquire() as connection:
         rows = await connection.fetch(
             _GLANCE,
             *_columns(reads.values()),
             [window.key for each in misses.values() for window in each],
             [waybill for waybill, _ in asks],
         )
-        counts = {row["key"]: row["count"] for row in rows if row["key"]}
-        found = {row["waybill"]: row for row in rows if row["waybill"]}
-        shut = {
-            each: _over(window, counts, now) or _shut(misses[each], counts, now)
-            for each, window in reads.items()
-        }
-        lost = [n for waybill, n in asks if waybill not in found and not shut[n]]
-        if lost:
-            windows = [
-                window
-                for each in set(lost)
-                for window in _windows(_OF_ADDRESS, each, now, lost.count(each))
-            ]
-            await connection.execute(_MISSED, *_columns(windows))
+    counts = {row["key"]: row["count"] for row in rows if row["key"]}
+    found = {row["waybill"]: row for row in rows if row["waybill"]}
+    shut = {
+        each: _over(window, counts, now) or _shut(misses[each], counts, now)
+        for each, window in reads.items()
+    }
+    lost = [n for waybill, n in asks if waybill not in found and not shut[n]]
+    if lost:
+        await _miss(lost, now)
     return [shut[n] or _glance(found.get(waybill), waybill) for waybill, n in asks]
+
+
+async def _miss(neighbours: Sequence[str], now: datetime) -> None:
+    windows = [
+        window
+        for each in set(neighbours)
+        for window in _windows(_OF_ADDRESS, each, now, neighbours.count(each))
+    ]
+    async with transaction() as connection:
+        await connection.execute(_MISSED, *_columns(windows))
 
 
 def _over(window: _Window, counts: dict[bytes, int], now: datetime) -> TooOften | None:
