@@ -140,6 +140,9 @@ class Postgres:
                 f"The embedded PostgreSQL in {self.folder} does not stop: "
                 f"{done.stdout.strip()}"
             )
+        if self._sockets != self.home:
+            with suppress(OSError):
+                self._sockets.rmdir()
 
     @property
     def _log(self) -> Path:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -119,6 +120,11 @@ async def _command(statement: str, database: str = "postgres") -> None:
         await connection.execute(statement)
     finally:
         await connection.close()
+
+
+def pytest_configure() -> None:
+    """Let a run that is told to stop put away its servers, as at Ctrl-C."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def pytest_unconfigure() -> None:
