@@ -20,6 +20,7 @@ from sms.status import UNSENT, Status
 StaffRequest = Request[Actor, str, Any]
 
 READERS = only(Role.SUPERVISOR, Role.ADMIN, Role.AUDITOR)
+SENDERS = only(Role.SUPERVISOR)
 
 FIELDS = ("status", "template", "number", "waybill", "since", "until", "before")
 
@@ -65,14 +66,16 @@ async def sms_page(request: StaffRequest, number: FromPath[int]) -> Template:
     return await _page(request, number)
 
 
-# Not under /sms/: what providers post there is signed, and needs no form's token.
-@post(
-    "/texts/{number:int}/again",
-    include_in_schema=False,
-    guards=[only(Role.SUPERVISOR)],
-)
+# Not under /sms/: what providers post there is signed, and bears no form's token.
+@get("/texts/{number:int}/again", include_in_schema=False, guards=[SENDERS])
+async def ask_why(request: StaffRequest, number: int) -> Template:
+    """Ask why a text is to be sent again."""
+    return await _page(request, number, asks=True)
+
+
+@post("/texts/{number:int}/again", include_in_schema=False, guards=[SENDERS])
 async def send_again(
-    request: StaffRequest, number: FromPath[int], data: Form
+    request: StaffRequest, number: int, data: Form
 ) -> Template | Redirect:
     """Send a text once more, as a new one, with a reason."""
     reason = data.get("reason", "")
@@ -80,20 +83,26 @@ async def send_again(
         sent = await texts.again(number, reason, request.user)
     except BadInput as fault:
         problem = by_hand.sentences(fault, language(request))["reason"]
-        return await _page(request, number, reason=reason, problem=problem)
+        return await _page(request, number, asks=True, reason=reason, problem=problem)
     return Redirect(f"/sms/{sent}", status_code=303)
 
 
 async def _page(
-    request: StaffRequest, number: int, *, reason: str = "", problem: str = ""
+    request: StaffRequest,
+    number: int,
+    *,
+    asks: bool = False,
+    reason: str = "",
+    problem: str = "",
 ) -> Template:
     story = await texts.story(number, request.user)
-    under_way = story.text.status in UNSENT
+    done = story.text.status not in UNSENT
     context = {
         "story": story,
         "text": story.text,
         "say": sms_words,
-        "may_resend": request.user.role is Role.SUPERVISOR and not under_way,
+        "may_resend": request.user.role is Role.SUPERVISOR and done,
+        "asks": asks,
         "reason": reason,
         "problem": problem,
     }
@@ -102,10 +111,4 @@ async def _page(
     )
 
 
-@get("/texts/{number:int}/again", include_in_schema=False, guards=[READERS])
-async def back_to_text(number: FromPath[int]) -> Redirect:
-    """Lead back whoever asks again for the page that a form was shown on."""
-    return Redirect(f"/sms/{number}", status_code=303)
-
-
-ROUTES = [sms_list, sms_page, send_again, back_to_text]
+ROUTES = [sms_list, sms_page, ask_why, send_again]
