@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from litestar import Litestar
+from litestar.config.compression import CompressionConfig
 from litestar.config.csrf import CSRFConfig
 from litestar.middleware import DefineMiddleware
 from litestar.openapi import OpenAPIConfig
@@ -84,6 +85,8 @@ def create_app() -> Litestar:
         lifespan=[_with_database],
         middleware=[Sessions, DefineMiddleware(Forms, config=_forms())],
         exception_handlers=HANDLERS,
+        # Pages and scripts travel small; an answer to a scan is small already.
+        compression_config=CompressionConfig(backend="gzip", exclude=["^/api/"]),
         after_request=headers,
         template_config=TemplateConfig(
             directory=ROOT / "routes" / "templates",

@@ -326,17 +326,19 @@ async def _prepare(connection: Connection, claims: Sequence[_Claim]) -> _Sheet:
     kept = await _kept(connection, [c.scan.id for c in claims])
     missing = waybills - chains.keys()
     unbound = await _unbound(connection, missing) if missing else frozenset()
+    spoken_of = [
+        (c, chains.get(c.waybill) or chains.get(c.scan.bind_to or "")) for c in claims
+    ]
     proofs = {
-        chains[c.waybill].id
-        for c in claims
-        if c.scan.proof and c.scan.proof.kind == "code" and c.waybill in chains
+        chain.id
+        for c, chain in spoken_of
+        if chain and c.scan.proof and c.scan.proof.kind == "code"
     }
     in_force = await codes.in_force(connection, proofs)
     late = [
         chain
-        for c in claims
-        if (chain := chains.get(c.waybill))
-        and (c.scan.corrects or c.happened_at(now)[0] < _last(chain, now))
+        for c, chain in spoken_of
+        if chain and (c.scan.corrects or c.happened_at(now)[0] < _last(chain, now))
     ]
     await chronicle.read_stories(connection, late)
     return _Sheet(now, chains, kept, in_force, unbound)

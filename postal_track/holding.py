@@ -210,6 +210,7 @@ NEEDS: dict[Step, tuple[str, ...]] = {
     Step.DELIVERED: ("proof",),
     Step.ATTEMPTED: ("reason",),
     Step.PICKUP_FAILED: ("reason",),
+    Step.REFUSED: ("reason",),
     Step.RELEASED: ("to",),
     Step.REGISTERED: ("code_and_due",),
 }
