@@ -23,6 +23,7 @@ from postal_track.errors import (
     BadWaybill,
     CodeLocked,
     Conflict,
+    FontMissing,
     ForeignCode,
     ForgedLabel,
     LedgerBroken,
@@ -64,6 +65,7 @@ NUMBERS: dict[type[PostalTrackError], int] = {
     CodeLocked: 423,
     LoginThrottled: 429,
     TooOften: 429,
+    FontMissing: 500,
 }
 """By class; a subclass answers as its nearest parent that stands here."""
 

@@ -31,7 +31,12 @@ class Refusal(msgspec.Struct, omit_defaults=True):
 
 def example(value: Any, summary: str = "") -> Example:
     """Make an example out of a payload."""
-    return Example(summary=summary or None, value=msgspec.to_builtins(value))
+    return Example(summary=summary or None, value=_plainly(value))
+
+
+def _plainly(value: Any) -> Any:
+    """Turn a payload into what is read on the other side."""
+    return msgspec.json.decode(msgspec.json.encode(value))
 
 
 def answers(
@@ -70,7 +75,6 @@ def _told(status: int, refusals: list[Refusal]) -> ResponseSpec:
         generate_examples=False,
         description=HTTPStatus(status).phrase,
         examples=[
-            Example(summary=each.error, value=msgspec.to_builtins(each))
-            for each in refusals
+            Example(summary=each.error, value=_plainly(each)) for each in refusals
         ],
     )

@@ -56,7 +56,7 @@ def _wanted(fields: dict[str, str]) -> Wanted:
         waybill=fields["waybill"],
         since=filters.day(fields["since"], "since"),
         until=filters.day(fields["until"], "until"),
-        before=filters.number(fields["before"]),
+        before=filters.key(fields["before"]),
     )
 
 
@@ -68,14 +68,14 @@ async def sms_page(request: StaffRequest, number: FromPath[int]) -> Template:
 
 # Not under /sms/: what providers post there is signed, and bears no form's token.
 @get("/texts/{number:int}/again", include_in_schema=False, guards=[SENDERS])
-async def ask_why(request: StaffRequest, number: int) -> Template:
+async def ask_why(request: StaffRequest, number: FromPath[int]) -> Template:
     """Ask why a text is to be sent again."""
     return await _page(request, number, asks=True)
 
 
 @post("/texts/{number:int}/again", include_in_schema=False, guards=[SENDERS])
 async def send_again(
-    request: StaffRequest, number: int, data: Form
+    request: StaffRequest, number: FromPath[int], data: Form
 ) -> Template | Redirect:
     """Send a text once more, as a new one, with a reason."""
     reason = data.get("reason", "")

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import msgspec
 from litestar import Request, Response, get
 from litestar.params import FromPath, Parameter
+from msgspec import UNSET, UnsetType
 
 from postal_track import following, lookups
 from postal_track.custody import Leg, Stage
@@ -30,15 +31,6 @@ from routes.language import language
 from routes.openapi import answers, example, refuses
 
 
-class Status(msgspec.Struct):
-    """What a waybill alone tells. ``day``: of the last news, in An Giang."""
-
-    waybill: str
-    stage: Stage
-    stage_text: str
-    day: date
-
-
 class StoryLine(msgspec.Struct, omit_defaults=True):
     """One thing that happened, in plain words; ``wrong``: what was not as it should."""
 
@@ -47,27 +39,32 @@ class StoryLine(msgspec.Struct, omit_defaults=True):
     wrong: list[str] = []
 
 
-class FullStatus(Status):
-    """What the waybill and the last four digits of the phone tell together.
+class Status(msgspec.Struct):
+    """Where an item is. ``day``: of the last news, in An Giang.
 
+    All from ``leg`` on is there only when the last four digits of the phone were told:
     ``holder_text`` says who has it, ``next_text`` what comes, ``by`` until when, and
     ``late_days`` how many days ago that was. ``timeline`` has all legs of the dossier,
     oldest first. ``page`` shows the same to a person.
     """
 
-    leg: Leg
-    holder_text: str
-    since: datetime | None
-    next_text: str
-    by: date | None
-    late_days: int
-    fee: int
-    timeline: list[StoryLine]
-    page: str
+    waybill: str
+    stage: Stage
+    stage_text: str
+    day: date
+    leg: Leg | UnsetType = UNSET
+    holder_text: str | UnsetType = UNSET
+    since: datetime | UnsetType | None = UNSET
+    next_text: str | UnsetType = UNSET
+    by: date | UnsetType | None = UNSET
+    late_days: int | UnsetType = UNSET
+    fee: int | UnsetType = UNSET
+    timeline: list[StoryLine] | UnsetType = UNSET
+    page: str | UnsetType = UNSET
 
 
 _BRIEF = Status("DH123456785VN", Stage.IN_TRANSIT, "On the way", date(2026, 11, 24))
-_FULL = FullStatus(
+_FULL = Status(
     waybill="DH123456785VN",
     stage=Stage.IN_TRANSIT,
     stage_text="On the way",
@@ -89,9 +86,7 @@ _FULL = FullStatus(
     page="/d/Zm9sbG93LW15LWRvc3NpZQ",
 )
 
-_ANSWERS = answers(
-    200, Status | FullStatus, _BRIEF, "With the right digits the second form."
-)
+_ANSWERS = answers(200, Status, _BRIEF, "What the asker is entitled to know")
 _ANSWERS[200].examples = [
     example(_BRIEF, "By waybill alone"),
     example(_FULL, "With the last four digits"),
@@ -165,7 +160,7 @@ def _brief(seen: Glance, lang: str) -> Status:
     return Status(seen.waybill, seen.stage, words.stage(seen.stage, lang), seen.day)
 
 
-def _full(f: Followed, asked: str, lang: str) -> FullStatus:
+def _full(f: Followed, asked: str, lang: str) -> Status:
     told, waybill = tell(f), lookups.read(asked)
     leg = next((leg for leg in f.legs if leg.waybill == waybill), f.legs[-1])
     last = leg.story[-1].event.at
@@ -173,7 +168,7 @@ def _full(f: Followed, asked: str, lang: str) -> FullStatus:
     def say(both: Words) -> str:
         return words.choose(both, lang)
 
-    return FullStatus(
+    return Status(
         waybill=leg.waybill,
         stage=leg.now.stage,
         stage_text=words.stage(leg.now.stage, lang),
