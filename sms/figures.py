@@ -141,3 +141,26 @@ async def snapshot(connection: asyncpg.Connection) -> Snapshot:
         last_seen=others["last_seen"],
         paused={one["gateway"]: one["note"] for one in paused},
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Pulse:
+    """The least one must know of the sending, in seconds; cheap to ask for."""
+
+    oldest_unsent: float
+    last_seen: float | None
+
+
+async def pulse(connection: asyncpg.Connection) -> Pulse:
+    """Ask how long the oldest text has waited and when a worker last told of itself."""
+    row = await connection.fetchrow(
+        """
+        SELECT coalesce(extract(epoch FROM now() - (
+                SELECT min(due_at) FROM sms_message
+                WHERE due_at <= now() AND status IN ('queued', 'sending')
+            )), 0)::float8 AS oldest_unsent,
+            (SELECT extract(epoch FROM now() - max(seen_at))::float8
+                FROM sms_heartbeat) AS last_seen
+        """
+    )
+    return Pulse(**row)
