@@ -18,6 +18,7 @@ from postal_track.database import transaction
 from postal_track.directory import Named, names
 from postal_track.errors import BadInput, BadWaybill, ForeignCode, Problem
 from postal_track.labels import parse_code
+from postal_track.orders import plain
 from postal_track.reach import Values
 from postal_track.staff import Actor
 
@@ -170,7 +171,7 @@ async def _searched(
     connection: Connection, text: str, actor: Actor, values: Values
 ) -> tuple[list[str], bool]:
     """Say what is searched for as conditions, and whether it is something personal."""
-    text = " ".join(text.split())[:LONGEST_SEARCH]
+    text = plain(text)[:LONGEST_SEARCH]
     if not text:
         return [], False
     if waybill := _waybill(text):

@@ -17,6 +17,7 @@ from postal_track.custody import Leg, Party, PartyKind, Stage
 from postal_track.database import transaction
 from postal_track.directory import Named, names
 from postal_track.errors import BadInput, NotFound, Problem
+from postal_track.orders import plain
 from postal_track.staff import Actor
 
 LISTED = 200
@@ -214,12 +215,12 @@ async def registrable(
             WHERE l.waybill = $1 AND i.leg = 'dossier' AND i.stage = 'received'
                 AND d.agency = ANY($2::int[])
             """,
-            waybill,
+            plain(waybill),
             _agencies(actor),
         )
         if row is None:
             raise NotFound
-        said = " ".join(code.split())
+        said = plain(code)
         taken = await connection.fetchval(
             """
             SELECT EXISTS (SELECT FROM dossier_code

@@ -34,9 +34,10 @@ from postal_track.errors import (
     Problem,
 )
 from postal_track.ledger import first_break
+from postal_track.orders import plain
 from postal_track.phones import mask
 from postal_track.places import Place, distance_m
-from postal_track.reach import Values
+from postal_track.reach import LARGEST_KEY, Values
 from postal_track.staff import Actor
 
 LONGEST_ENDING = 240
@@ -248,7 +249,7 @@ _TROUBLES = """
 
 async def _item(connection: Connection, waybill: str, actor: Actor) -> Record:
     values = Values()
-    given = values.put("".join(waybill.split()).upper())
+    given = values.put(plain(waybill).replace(" ", "").upper())
     row = await connection.fetchrow(
         _ITEM.format(waybill=given, reach=reach.items(actor, values, run=True)),
         *values,
@@ -398,7 +399,9 @@ async def end_trouble(waybill: str, trouble: int, ending: str, actor: Actor) -> 
     """
     if actor.role is not Role.SUPERVISOR:
         raise NotAllowed
-    said = " ".join(ending.split())
+    if trouble > LARGEST_KEY:
+        raise NotFound
+    said = plain(ending)
     if not said or len(said) > LONGEST_ENDING:
         raise BadInput((_no_ending(),))
     async with transaction() as connection:

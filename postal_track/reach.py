@@ -10,6 +10,9 @@ from postal_track.chronicle import IN_HAND
 from postal_track.custody import PartyKind, Role
 from postal_track.staff import Actor
 
+LARGEST_KEY = 2**63 - 1
+"""What a key column holds; beyond it nothing can be."""
+
 
 class Values(list[Any]):
     """The values of a statement, in the order in which they were given."""

@@ -15,8 +15,9 @@ from postal_track.boards import midnight
 from postal_track.custody import Role
 from postal_track.database import transaction
 from postal_track.errors import BadInput, BadPhone, NotAllowed, NotFound, Problem
+from postal_track.orders import plain
 from postal_track.phones import mask, normalise
-from postal_track.reach import Values
+from postal_track.reach import LARGEST_KEY, Values
 from postal_track.staff import Actor
 from sms import outbox
 from sms.errors import SmsError, UnknownMessage
@@ -110,6 +111,8 @@ async def _gather(connection: Connection, asked: Filter, actor: Actor) -> Page:
 async def story(message: int, actor: Actor) -> Story:
     """Read one text with its attempts and receipts; ``NotFound`` outside his reach."""
     _standing(actor)
+    if message > LARGEST_KEY:
+        raise NotFound
     async with transaction() as connection:
         try:
             text, happened = await outbox.story(connection, message)
@@ -134,7 +137,7 @@ async def again(message: int, reason: str, actor: Actor) -> int:
     await story(message, actor)
     try:
         async with transaction() as connection:
-            sent = await outbox.resend(connection, message, reason, actor.login)
+            sent = await outbox.resend(connection, message, plain(reason), actor.login)
     except SmsError as fault:
         why = Problem("reason", fault.sentence("en"), fault.sentence("vi"))
         raise BadInput((why,)) from fault
@@ -161,7 +164,7 @@ async def _group(connection: Connection, waybill: str) -> str | None:
         """
         SELECT i.dossier FROM label l JOIN item i ON i.id = l.item WHERE l.waybill = $1
         """,
-        "".join(waybill.split()).upper(),
+        plain(waybill).replace(" ", "").upper(),
     )
     return f"{_GROUP}{dossier}" if dossier is not None else None
 

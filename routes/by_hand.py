@@ -13,6 +13,7 @@ from uuid import UUID, uuid4
 from postal_track.custody import Party, Step
 from postal_track.errors import BadInput, Problem, TooManyScans
 from postal_track.handoffs import Outcome, Scan, record
+from postal_track.orders import plain
 from postal_track.settings import settings
 from postal_track.staff import Actor
 from routes import words
@@ -68,7 +69,9 @@ def ticked(form: Mapping[str, str], name: str = _ROW) -> list[Ticked]:
 def _row(waybill: str, value: str) -> Ticked:
     id_, _, place = value.partition(" ")
     try:
-        return Ticked(waybill[:40], UUID(id_), Party.parse(place) if place else None)
+        return Ticked(
+            plain(waybill)[:40], UUID(id_), Party.parse(place) if place else None
+        )
     except ValueError as fault:
         why = Problem(
             "items",
@@ -106,7 +109,7 @@ def _told(outcome: Outcome, lang: str) -> Told:
     )
 
 
-def plain(told: Sequence[Told]) -> bool:
+def smooth(told: Sequence[Told]) -> bool:
     """Whether all went as it should, so that a number says enough."""
     return not any(each.refused or each.remarks for each in told)
 

@@ -11,6 +11,7 @@ from postal_track import desk as desks
 from postal_track.bookings import Announcement, announce_result
 from postal_track.custody import Role, Step
 from postal_track.errors import BadInput, Problem
+from postal_track.orders import plain
 from postal_track.staff import Actor
 from routes import by_hand, filters, measured
 from routes.by_hand import Ticked, Told
@@ -51,7 +52,7 @@ async def receive(request: StaffRequest, data: Form) -> Template | Redirect:
         return await _again(request, data, fault, "receive")
     scans = [by_hand.scan(request.user, r, Step.RECEIVED, **found) for r in rows]
     told = await by_hand.tell(scans, lang)
-    if by_hand.plain(told):
+    if by_hand.smooth(told):
         return Redirect(f"/desk?received={len(told)}", status_code=303)
     status = 409 if any(each.refused for each in told) else 200
     return await _page(request, status=status, told=told)
@@ -60,7 +61,7 @@ async def receive(request: StaffRequest, data: Form) -> Template | Redirect:
 @post("/desk/register", include_in_schema=False, guards=[OFFICERS])
 async def register(request: StaffRequest, data: Form) -> Template | Redirect:
     """Give a received dossier its code and due date."""
-    lang, waybill = language(request), data.get("waybill", "")
+    lang, waybill = language(request), plain(data.get("waybill", ""))
     try:
         due_on = filters.day(data.get("due_on", ""), "due_on")
         place, code = await desks.registrable(
@@ -73,7 +74,7 @@ async def register(request: StaffRequest, data: Form) -> Template | Redirect:
         request.user, row, Step.REGISTERED, dossier_code=code, due_on=due_on
     )
     told = await by_hand.tell([said], lang)
-    if by_hand.plain(told):
+    if by_hand.smooth(told):
         return Redirect(f"/desk?registered={waybill}", status_code=303)
     status = 409 if told[0].refused else 200
     return await _page(request, status=status, told=told)
@@ -85,7 +86,7 @@ async def announce(request: StaffRequest, data: Form) -> Template | Redirect:
     try:
         said = Announcement(
             id=_id(data),
-            token=data.get("token", ""),
+            token=plain(data.get("token", "")),
             originals=_count(data, "originals") or 0,
             copies=_count(data, "copies") or 0,
             fee=_money(data),
@@ -108,10 +109,10 @@ def _found(form: dict[str, str]) -> dict[str, Any]:
     return {
         "originals": _count(form, "originals"),
         "copies": _count(form, "copies"),
-        "seal_no": form.get("seal_no", "").strip()[:20] or None,
+        "seal_no": plain(form.get("seal_no", ""))[:20] or None,
         "seal_broken": "seal_broken" in form,
         "damaged": "damaged" in form,
-        "note": form.get("note", "").strip()[:240],
+        "note": plain(form.get("note", ""))[:240],
     }
 
 
@@ -131,7 +132,7 @@ def _money(form: dict[str, str]) -> int:
     digits = form.get("fee", "")
     for sign in (".", ",", " ", "\N{NO-BREAK SPACE}", "₫", "đ", "d", "VND"):
         digits = digits.replace(sign, "")
-    amount = filters.number(digits) if digits else 0
+    amount = filters.key(digits) if digits else 0
     if amount is None:
         why = Problem(
             "fee", "Write the amount in VND.", "Hãy ghi số tiền bằng chữ số (đồng)."

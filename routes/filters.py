@@ -15,7 +15,8 @@ from postal_track.errors import BadInput, Problem
 Choice = TypeVar("Choice", bound=StrEnum)
 
 _DAY_TYPED = ("%Y-%m-%d", "%d/%m/%Y", "%d-%m-%Y", "%d.%m.%Y")
-_LARGEST = 2**62
+_LARGEST_ID = 2**31 - 1
+_LARGEST_KEY = 2**63 - 1
 
 
 def chosen(kind: type[Choice], text: str) -> Choice | None:
@@ -23,10 +24,15 @@ def chosen(kind: type[Choice], text: str) -> Choice | None:
     return kind(text) if text in [*kind] else None
 
 
-def number(text: str) -> int | None:
-    """Read a key or an id; ``None`` for anything else."""
-    plain = text.isascii() and text.isdigit() and len(text) < len(str(_LARGEST))
-    return int(text) if plain else None
+def number(text: str, largest: int = _LARGEST_ID) -> int | None:
+    """Read a number; ``None`` for anything else, and for what no column holds."""
+    plain = text.isascii() and text.isdigit() and len(text) <= len(str(largest))
+    return int(text) if plain and int(text) <= largest else None
+
+
+def key(text: str) -> int | None:
+    """Read the key that a page before gave; ``None`` for anything else."""
+    return number(text, _LARGEST_KEY)
 
 
 def day(text: str, name: str) -> date | None:

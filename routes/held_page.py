@@ -68,7 +68,7 @@ async def _receiver(text: str, actor: Actor) -> Party:
 async def _done(
     request: StaffRequest, told: list[Told], what: str
 ) -> Template | Redirect:
-    if by_hand.plain(told):
+    if by_hand.smooth(told):
         return Redirect(f"/held?{what}={len(told)}", status_code=303)
     status = 409 if any(each.refused for each in told) else 200
     return await _page(request, status=status, told=told)

@@ -81,7 +81,7 @@ def _wanted(fields: dict[str, str]) -> Wanted:
         irregular=bool(fields["irregular"]),
         since=filters.day(fields["since"], "since"),
         until=filters.day(fields["until"], "until"),
-        before=filters.number(fields["before"]),
+        before=filters.key(fields["before"]),
     )
 
 

@@ -333,3 +333,14 @@ async def test_a_dossier_crosses_the_desk_in_a_browser(cast: Cast, page: Page) -
     await page.get_by_role("button", name=f"Ký nhận {out[1]}").click()
     await page.get_by_text("đã ghi, có điều bất thường").wait_for()
     await assert_accessible(page)
+
+
+async def test_signs_that_no_column_holds_harm_nothing(cast: Cast, server: str) -> None:
+    waybill = await travel(cast, "received")
+    async with await visitor(cast.charlie) as client:
+        form = {"item.DH\0": str(uuid4()), "note": "\0", "seal_no": "\0"}
+        assert (await client.post("/desk/receive", data=form)).status_code == 409
+        form = {"waybill": f"{waybill}\0", "code": "\0", "due_on": "\0"}
+        assert (await client.post("/desk/register", data=form)).status_code == 422
+        form = {"token": "\0", "originals": "1"}
+        assert (await client.post("/desk/announce", data=form)).status_code == 404

@@ -474,3 +474,25 @@ async def test_the_pages_are_accessible_in_both_languages(
     await assert_accessible(page)
     await page.goto("/items?q=DH999999999VN&lang=en")
     await assert_accessible(page)
+
+
+async def test_what_no_column_holds_is_answered_like_what_is_not_there(
+    cast: Cast, server: str
+) -> None:
+    waybill = await travel(cast, "booked")
+    async with await visitor(cast.dora) as client:
+        for path, status in (
+            ("/items?q=%00", 200),
+            ("/items?q=a%00b%E2%80%8B", 200),
+            (f"/items?agency={10**12}&office={10**30}&before={10**30}", 200),
+            ("/items/%00", 404),
+            (f"/items/{waybill}%E2%80%8B", 200),
+            (f"/sms/{10**30}", 404),
+            ("/sms?waybill=%00&number=", 200),
+        ):
+            assert (await client.get(path)).status_code == status, path
+        for path, form in (
+            (f"/items/{waybill}/irregularities/{10**30}", {"ending": "x"}),
+            (f"/texts/{10**30}/again", {"reason": "x"}),
+        ):
+            assert (await client.post(path, data=form)).status_code == 404, path
