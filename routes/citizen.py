@@ -10,7 +10,7 @@ from litestar.enums import RequestEncodingType
 from litestar.params import Body, FromPath, FromQuery
 from litestar.response import Redirect, Template
 
-from postal_track import following, lookups
+from postal_track import following, glances, lookups, misses
 from postal_track.errors import (
     BadInput,
     BadWaybill,
@@ -34,7 +34,7 @@ Form = Annotated[dict[str, str], Body(media_type=RequestEncodingType.URL_ENCODED
 @get("/d/{token:str}", include_in_schema=False)
 async def dossier_page(request: AnyRequest, token: FromPath[str]) -> Template:
     """Tell the whole story of a dossier to whoever has its link."""
-    await lookups.reading(address_of(request))
+    await misses.reading(address_of(request))
     try:
         followed = await following.follow(token)
     except NotFound:
@@ -58,7 +58,7 @@ async def dossier_page(request: AnyRequest, token: FromPath[str]) -> Template:
 @get("/s/{slug:str}", include_in_schema=False)
 async def short_link(request: AnyRequest, slug: FromPath[str]) -> Template | Redirect:
     """Lead from the short address in a text to the dossier's page."""
-    await lookups.reading(address_of(request))
+    await misses.reading(address_of(request))
     try:
         token = await following.token_of(slug)
     except NotFound:
@@ -68,7 +68,7 @@ async def short_link(request: AnyRequest, slug: FromPath[str]) -> Template | Red
 
 async def _unknown(request: AnyRequest) -> Template:
     """Answer every link that leads nowhere alike; who tries many is stopped."""
-    await lookups.missed(address_of(request))
+    await misses.missed(address_of(request))
     return Template(
         "unknown.html", context={"hotline": settings().HOTLINE}, status_code=404
     )
@@ -87,7 +87,7 @@ async def track(request: AnyRequest, data: Form) -> Template | Redirect:
     try:
         if not last4.strip():
             return Redirect(f"/track/{lookups.read(typed)}", status_code=303)
-        await lookups.reading(address_of(request))
+        await misses.reading(address_of(request))
         token = await lookups.token_for(typed, last4, address_of(request))
     except PostalTrackError as fault:
         return _form(typed, last4, fault, language(request))
@@ -98,7 +98,7 @@ async def track(request: AnyRequest, data: Form) -> Template | Redirect:
 async def track_result(request: AnyRequest, waybill: FromPath[str]) -> Template:
     """Show stage and day of a waybill, no more."""
     try:
-        seen = await lookups.glance(waybill, address_of(request))
+        seen = await glances.glance(waybill, address_of(request))
     except PostalTrackError as fault:
         return _form(waybill[:60], "", fault, language(request))
     return Template("track_result.html", context={"seen": seen, "spaced": spaced})

@@ -12,7 +12,7 @@ from litestar import Request, Response, get
 from litestar.params import FromPath, Parameter
 from msgspec import UNSET, UnsetType
 
-from postal_track import following, lookups
+from postal_track import following, glances, lookups, misses
 from postal_track.custody import Leg, Stage
 from postal_track.errors import (
     LookupClosed,
@@ -22,7 +22,7 @@ from postal_track.errors import (
     WaybillCheckDigit,
 )
 from postal_track.followed import Followed, Words
-from postal_track.lookups import Glance
+from postal_track.glances import Glance
 from postal_track.retold import Line
 from postal_track.telling import tell
 from routes import words
@@ -134,9 +134,9 @@ async def status(
     """Say where an item is: as much as the asker proved to be entitled to."""
     address = address_of(request)
     if last4 is None:
-        brief = _brief(await lookups.glance(waybill, address), language(request))
+        brief = _brief(await glances.glance(waybill, address), language(request))
         return _answer(request, _encode(brief), _PUBLIC)
-    await lookups.reading(address)
+    await misses.reading(address)
     token = await lookups.token_for(waybill, last4, address)
     full = _full(await following.follow(token), waybill, language(request))
     return _answer(request, _encode(full), _PRIVATE)
@@ -172,7 +172,7 @@ def _full(f: Followed, asked: str, lang: str) -> Status:
         waybill=leg.waybill,
         stage=leg.now.stage,
         stage_text=words.stage(leg.now.stage, lang),
-        day=last.astimezone(lookups.LOCAL).date(),
+        day=last.astimezone(glances.LOCAL).date(),
         leg=leg.leg,
         holder_text=say(told.holder),
         since=told.since,
