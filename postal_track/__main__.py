@@ -15,17 +15,31 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from typing import NamedTuple, NoReturn
+from pathlib import Path
+from typing import Any, NamedTuple, NoReturn, TypeVar
 
 from postal_track import stack
+from postal_track.errors import LedgerBroken, PostalTrackError
 from postal_track.settings import ROOT, Settings, SettingsError, settings
+
+Result = TypeVar("Result")
 
 # The first answer takes a few seconds; from a cold disk it may take more.
 PATIENCE = 60.0
 GRACE = 10.0
+
+# What `verify` and `seal` end with when the ledger is not as it was written: a person
+# must look, and that is another matter than a database that does not answer.
+BROKEN = 3
+FAULTS_SHOWN = 20
+
+WORKER = (
+    *("arq", "postal_track.worker.WorkerSettings"),
+    *("--custom-log-dict", "postal_track.__main__.TROUBLE_ONLY"),
+)
 
 # arq would tell of every job; a person wants to see what went wrong.
 TROUBLE_ONLY = {
@@ -38,10 +52,14 @@ TROUBLE_ONLY = {
 
 
 class Command(NamedTuple):
-    """One command: what it does, and the function that does it and says how it went."""
+    """One command: what it does, and the function that does it and says how it went.
+
+    ``options`` are argparse's; the function takes them by name.
+    """
 
     sentence: str
-    act: Callable[[], int]
+    act: Callable[..., int]
+    options: Mapping[str, Mapping[str, Any]] = {}
 
 
 def run() -> int:
@@ -52,8 +70,11 @@ def run() -> int:
     ready = _bring_up(chosen)
     asyncio.run(_with_pool(ready, "migrate"))
     try:
-        with _children(ready) as children:
+        with _children() as children:
+            children["web server"] = _start(ready, *_web_server(ready))
             _await_health(ready, children)
+            # Only now, so that the first page does not wait for it; texts can.
+            children["worker"] = _start(ready, *WORKER)
             asyncio.run(_with_pool(ready, "demo"))
             _greet(ready)
             _watch(chosen, children)
@@ -73,10 +94,85 @@ def demo() -> int:
     return 0
 
 
+def verify(files: list[Path]) -> int:
+    """Hold the ledger against itself, its checkpoints and files that others kept."""
+    from postal_track import audit, evidence
+
+    kept = [evidence.read(path) for path in files]
+    verdict = asyncio.run(_with_database(lambda: audit.verify(kept)))
+    for remark in verdict.remarks[:FAULTS_SHOWN]:
+        print(f"Worth a look: {remark}.")
+    if verdict.faults:
+        print(f"The ledger is broken. {verdict.faults[0]}.")
+        for fault in verdict.faults[1:FAULTS_SHOWN]:
+            print(f"Also: {fault}.")
+        if len(verdict.faults) > FAULTS_SHOWN:
+            print(f"And {len(verdict.faults) - FAULTS_SHOWN} faults more.")
+        return BROKEN
+    print(f"The ledger holds: {verdict.items:,} items with {verdict.events:,} lines.")
+    if verdict.newest is None:
+        print("It has not been sealed yet: nothing proves that it is the first one.")
+    else:
+        print(
+            f"It is sealed by {verdict.checkpoints:,} checkpoints, the last of "
+            f"{verdict.newest.at:%Y-%m-%d %H:%M} UTC over "
+            f"{verdict.newest.lines:,} lines."
+        )
+    for each in kept:
+        print(f"{each.name} agrees with it.")
+    return 0
+
+
+def seal() -> int:
+    """Seal what is new in the ledger."""
+    from postal_track import checkpoints
+
+    sealing = asyncio.run(_with_database(checkpoints.seal))
+    made = sealing.checkpoint
+    if sealing.fresh:
+        print(
+            f"Checkpoint {made.number} seals {made.items:,} items with "
+            f"{made.lines:,} lines under the root {made.root.hex()}."
+        )
+    else:
+        print(f"Nothing is new since checkpoint {made.number}.")
+    return 0
+
+
+def replay() -> int:
+    """Write items anew that do not say what their stories say."""
+    from postal_track import audit
+
+    verdict = asyncio.run(_with_database(audit.rebuild))
+    for mended in verdict.faults[:FAULTS_SHOWN]:
+        print(f"Written anew: {mended.waybill}.")
+    print(
+        f"{verdict.items:,} items were read; {len(verdict.faults):,} were written anew."
+    )
+    return 0
+
+
 COMMANDS = {
     "run": Command("start everything and stop it again at Ctrl-C", run),
     "migrate": Command("bring the tables up to date", migrate),
     "demo": Command("load the demo, unless it is there", demo),
+    "verify": Command(
+        "check every chain, item and checkpoint; ends with 3 when one is broken",
+        verify,
+        {
+            "--with": {
+                "dest": "files",
+                "nargs": "+",
+                "type": Path,
+                "default": [],
+                "metavar": "FILE",
+                "help": "receipts or checkpoints that somebody kept: "
+                "nothing under them may have changed",
+            }
+        },
+    ),
+    "seal": Command("seal what is new in the ledger with a signed checkpoint", seal),
+    "replay": Command("write items anew that do not say what the ledger says", replay),
 }
 
 
@@ -87,15 +183,39 @@ def main() -> int:
     )
     words = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, command in COMMANDS.items():
-        words.add_parser(name, help=command.sentence, description=command.sentence)
-    wanted = parser.parse_args()
+        said = words.add_parser(
+            name, help=command.sentence, description=command.sentence
+        )
+        for option, form in command.options.items():
+            said.add_argument(option, **form)
+    wanted = vars(parser.parse_args())
     try:
-        return COMMANDS[wanted.command].act()
-    except (SettingsError, stack.StackError) as fault:
+        return COMMANDS[wanted.pop("command")].act(**wanted)
+    except LedgerBroken as fault:
+        print(fault, file=sys.stderr)
+        return BROKEN
+    except (SettingsError, stack.StackError, PostalTrackError) as fault:
         print(fault, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130
+
+
+async def _with_database(act: Callable[[], Awaitable[Result]]) -> Result:
+    """Do something with the database; its tables must be there already."""
+    from asyncpg import UndefinedTableError
+
+    from postal_track import database
+
+    await database.open_pool()
+    try:
+        return await act()
+    except UndefinedTableError as fault:
+        raise stack.StackError(
+            f"The tables are not up to date ({fault}): run `postal-track migrate`."
+        ) from None
+    finally:
+        await database.close_pool()
 
 
 async def _with_pool(chosen: Settings, *acts: str) -> None:
@@ -127,34 +247,33 @@ def _bring_up(chosen: Settings) -> Settings:
 
 
 @contextmanager
-def _children(chosen: Settings) -> Iterator[dict[str, subprocess.Popen[bytes]]]:
-    """Run the web server and the worker until the block ends, however it ends."""
-    programs = {
-        "web server": [
-            *("uvicorn", "app:app", "--host", chosen.HOST, "--port", str(chosen.PORT)),
-            *("--workers", str(chosen.WEB_PROCESSES)),
-            # Addresses hold tokens that open a citizen's page: they are not logged.
-            *("--no-access-log", "--log-level", "warning"),
-        ],
-        "worker": [
-            *("arq", "postal_track.worker.WorkerSettings"),
-            *("--custom-log-dict", "postal_track.__main__.TROUBLE_ONLY"),
-        ],
-    }
+def _children() -> Iterator[dict[str, subprocess.Popen[bytes]]]:
+    """Hold the programs that run beside us until the block ends, however it ends."""
     children: dict[str, subprocess.Popen[bytes]] = {}
     try:
-        for name, program in programs.items():
-            children[name] = subprocess.Popen(
-                [sys.executable, "-m", *program],
-                cwd=ROOT,
-                env=_environment(chosen),
-                # Ctrl-C is for us; the children are told in order.
-                start_new_session=True,
-                preexec_fn=_die_with_parent,
-            )
         yield children
     finally:
         _stop(children)
+
+
+def _start(chosen: Settings, *program: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-m", *program],
+        cwd=ROOT,
+        env=_environment(chosen),
+        # Ctrl-C is for us; the children are told in order.
+        start_new_session=True,
+        preexec_fn=_die_with_parent,
+    )
+
+
+def _web_server(chosen: Settings) -> list[str]:
+    return [
+        *("uvicorn", "app:app", "--host", chosen.HOST, "--port", str(chosen.PORT)),
+        *("--workers", str(chosen.WEB_PROCESSES)),
+        # Addresses hold tokens that open a citizen's page: they are not logged.
+        *("--no-access-log", "--log-level", "warning"),
+    ]
 
 
 def _stop(children: dict[str, subprocess.Popen[bytes]]) -> None:

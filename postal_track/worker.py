@@ -1,4 +1,4 @@
-"""The worker that sends texts, for arq, and the bell that wakes it.
+"""The worker that sends texts and seals the ledger, and the bell that wakes it.
 
 `arq postal_track.worker.WorkerSettings` runs one; run as many as you like. The rows of
 the outbox are the truth and Redis only carries ids: the worker lives on while Redis is
@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 from arq.connections import ArqRedis
+from arq.cron import cron
 from arq.worker import func
 from redis.asyncio.client import Pipeline
 from redis.asyncio.connection import ConnectionPool, parse_url
@@ -24,7 +25,7 @@ from redis.exceptions import ConnectionError as RedisAway
 from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError as RedisTimeout
 
-from postal_track import stack
+from postal_track import checkpoints, stack
 from postal_track.database import close_pool, open_pool, transaction
 from postal_track.settings import settings
 from postal_track.texting import gateways, rules, texting
@@ -50,6 +51,12 @@ async def deliver(ctx: dict[str, Any], ids: list[int]) -> int:
     """Send these texts; return how many were due and free to take."""
     courier: Courier | None = ctx.get("courier")
     return await courier.deliver(ids) if courier else 0
+
+
+async def seal(ctx: dict[str, Any]) -> None:
+    """Seal the ledger, once a night; asked every hour, so that no night is missed."""
+    if "courier" in ctx:  # else the database is still waited for
+        await _lasting(checkpoints.seal_nightly)
 
 
 async def start(ctx: dict[str, Any]) -> None:
@@ -230,6 +237,10 @@ class WorkerSettings:
     functions: ClassVar[list[Any]] = [
         # A job is only a hint: done or lost, nothing of it is kept or repeated.
         func(deliver, keep_result=0, max_tries=1, timeout=120)
+    ]
+    cron_jobs: ClassVar[list[Any]] = [
+        # A million items take seconds; a database that is busy may take longer.
+        cron(seal, minute=10, keep_result=0, max_tries=1, timeout=3600)
     ]
     redis_pool = PatientRedis(
         LatePool(
