@@ -7,6 +7,7 @@ the first connection, never at import.
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, redirect_stdout
 from functools import cache
@@ -18,13 +19,16 @@ import msgspec
 from piccolo.engine.postgres import PostgresEngine, PostgresTransaction
 
 from postal_track import stack
-from postal_track.settings import Settings, settings
+from postal_track.settings import ROOT, Settings, settings
 
 # An idle connection costs the server memory, a new one costs a scan 5 ms.
 IDLE_SECONDS = 300.0
 
 # The advisory lock of whoever migrates; any number that nobody else uses.
 MIGRATING = 5_700_118
+
+# How a file of Piccolo's names its migration.
+MIGRATION = re.compile(r"^ID = \"([^\"]+)\"", re.MULTILINE)
 
 
 class Connection(asyncpg.Connection):  # type: ignore[misc] # carries no types
@@ -179,19 +183,39 @@ async def migrate() -> None:
 
     Raises StackError when a migration fails.
     """
-    # Half a second of imports that only a start needs.
-    from piccolo.apps.migrations.commands.forwards import run_forwards
-
-    said = StringIO()
     alone = await engine().get_new_connection()
     try:
-        await alone.execute("SELECT pg_advisory_lock($1)", MIGRATING)
-        with redirect_stdout(said):
-            result = await run_forwards("postal_track")
+        if await _missing(alone):
+            await alone.execute("SELECT pg_advisory_lock($1)", MIGRATING)
+            await _migrate()
     finally:
         await alone.close()
+
+
+async def _missing(connection: Any) -> set[str]:
+    """Return the migrations that have not run, as Piccolo would find them."""
+    files = (ROOT / "migrations").glob("*.py")
+    known = {name for file in files for name in MIGRATION.findall(file.read_text())}
+    if await connection.fetchval("SELECT to_regclass('migration') IS NULL"):
+        return known
+    return known - {
+        row["name"]
+        for row in await connection.fetch(
+            "SELECT name FROM migration WHERE app_name = 'postal_track'"
+        )
+    }
+
+
+async def _migrate() -> None:
+    # Half a second of imports that only a change of tables needs.
+    from piccolo.apps.migrations.commands.forwards import run_forwards
+
+    with redirect_stdout(StringIO()):
+        result = await run_forwards("postal_track")
     if not result.success:
-        raise stack.StackError(f"The tables cannot be brought up to date: {result}")
+        raise stack.StackError(
+            f"The tables cannot be brought up to date: {result.message}"
+        )
 
 
 async def _speak_json(connection: Any) -> None:
