@@ -6,13 +6,10 @@ that a page or a print of it tells nobody's name, number or address.
 
 from dataclasses import dataclass
 from datetime import date, datetime
-from zoneinfo import ZoneInfo
 
 from postal_track.database import transaction
 from postal_track.errors import NotFound
-from postal_track.promises import add_working_days
-
-LOCAL = ZoneInfo("Asia/Ho_Chi_Minh")
+from postal_track.promises import LOCAL, add_working_days
 
 
 @dataclass(frozen=True, slots=True)

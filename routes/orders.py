@@ -26,8 +26,8 @@ from postal_track.errors import (
     Problem,
     TooOften,
 )
+from postal_track.orders import SERVICES, PaperGiven, PersonGiven
 from postal_track.orders import Order as DomainOrder
-from postal_track.orders import PaperGiven, PersonGiven
 from postal_track.settings import settings
 from postal_track.staff import Actor
 from routes import order_form
@@ -39,6 +39,11 @@ AnyRequest = Request[Actor | None, str | None, Any]
 
 LARGEST_ORDER = 128 * 1024
 """Bytes of JSON: the longest order there can be is a tenth of it."""
+
+
+# Told, not enforced here: an order is judged as a whole, by field.
+Service = Annotated[str, Meta(extra_json_schema={"extra": {"enum": list(SERVICES)}})]
+Tongue = Annotated[str, Meta(extra_json_schema={"extra": {"enum": ["vi", "en"]}})]
 
 
 class PersonIn(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
@@ -79,13 +84,13 @@ class OrderIn(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     id: UUID
     procedure: str
     agency: str
-    service: str
+    service: Service
     owner: PersonIn
     papers: list[PaperIn] = []
     filer: PersonIn | None = None
     recipient: PersonIn | None = None
     office: str = ""
-    language: str = "vi"
+    language: Tongue = "vi"
     codes: list[CodeIn] = []
 
 
@@ -223,7 +228,10 @@ _BAD_PHONE = BadInput((Problem.of("owner.phone", PhoneWithLetters()),))
     description=(
         "Registers a dossier and gives its waybill. Safe to repeat: the same order, by "
         "its `id`, is one dossier and has one answer; the same id with other contents "
-        "is refused. Every field that cannot be used is named at once. At most 128 KiB."
+        "is refused. Every field that cannot be used is named at once. A phone may be "
+        "written in any Vietnamese way. A ward (code or name) may be left out when the "
+        "address names it, as of today or of before July 2025; an office may be left "
+        "out, then it is the nearest to where the post goes first. At most 128 KiB."
     ),
     tags=["Orders"],
     responses={

@@ -251,7 +251,7 @@ look.addEventListener("click", (event) => {
   locate();
 });
 // What is typed is looked up by itself now.
-one("p:has([data-look])", HTMLElement).hidden = true;
+look.hidden = true;
 
 number();
 filled = written();
