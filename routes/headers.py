@@ -26,7 +26,8 @@ _ALWAYS = {
 }
 
 
-def headers(response: Response[object]) -> Response[object]:
+# Async, since Litestar would hand a plain function to a thread for every answer.
+async def headers(response: Response[object]) -> Response[object]:
     """Add what is missing.
 
     A page with a token in its address must not tell it to anyone.
