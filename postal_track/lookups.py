@@ -26,8 +26,8 @@ def read(text: str) -> str:
 
     Raises BadWaybill or ForeignCode, which say what is wrong, before anything is asked.
     """
-    if _AS_PRINTED.fullmatch(text):
-        return s10.parse(text)
+    if _AS_PRINTED.fullmatch(text) and s10.check_digit(text[2:10]) == text[10]:
+        return text
     code = labels.parse_code(text)
     if code.kind != "item":
         raise ForeignCode(text)
