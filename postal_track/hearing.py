@@ -10,10 +10,10 @@ import hmac
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from postal_track import lookups
 from postal_track.custody import Stage
 from postal_track.database import transaction
 from postal_track.errors import BadWaybill, ForeignCode, NoMatch, NotAllowed, TooOften
+from postal_track.glances import glance
 from postal_track.settings import settings
 from postal_track.texting import receipts_key
 from sms import gateway_brandname, outcomes, wishes
@@ -103,7 +103,7 @@ async def _of_waybill(
     number: str, body: str, language: str, stage_words: StageWords
 ) -> str:
     try:
-        seen = await lookups.glance(body[:200], number)
+        seen = await glance(body[:200], number)
     except (BadWaybill, ForeignCode):
         return _SAID[Wish.OTHER][language]
     except (NoMatch, TooOften) as fault:

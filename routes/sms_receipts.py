@@ -7,6 +7,7 @@ of an unknown text is answered 200, or it would be said again for hours.
 from typing import Any
 
 from litestar import MediaType, Request, get, post
+from litestar.params import FromPath
 from litestar.status_codes import HTTP_200_OK
 from twilio.twiml.messaging_response import MessagingResponse
 
@@ -20,7 +21,9 @@ from routes import words
     media_type=MediaType.TEXT,
     include_in_schema=False,
 )
-async def twilio_receipt(request: Request[Any, Any, Any], message: int) -> str:
+async def twilio_receipt(
+    request: Request[Any, Any, Any], message: FromPath[int]
+) -> str:
     """Hear a status callback of Twilio, signed by it."""
     form = await request.form()
     hearing.verify_twilio(_path(request), form, _signature(request))
@@ -54,7 +57,7 @@ async def twilio_inbound(request: Request[Any, Any, Any]) -> str:
     include_in_schema=False,
 )
 async def brandname_receipt(
-    request: Request[Any, Any, Any], message: int, tag: str
+    request: Request[Any, Any, Any], message: FromPath[int], tag: FromPath[str]
 ) -> str:
     """Hear a receipt that an aggregator posts."""
     await hearing.receipt_from_aggregator(message, tag, await request.form())
@@ -67,7 +70,7 @@ async def brandname_receipt(
     include_in_schema=False,
 )
 async def brandname_receipt_by_get(
-    request: Request[Any, Any, Any], message: int, tag: str
+    request: Request[Any, Any, Any], message: FromPath[int], tag: FromPath[str]
 ) -> str:
     """Hear a receipt from an aggregator that knows no other way."""
     await hearing.receipt_from_aggregator(message, tag, request.query_params)
