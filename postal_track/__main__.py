@@ -41,11 +41,6 @@ WORKER = (
     *("--custom-log-dict", "postal_track.__main__.TROUBLE_ONLY"),
 )
 
-WORKER = (
-    *("arq", "postal_track.worker.WorkerSettings"),
-    *("--custom-log-dict", "postal_track.__main__.TROUBLE_ONLY"),
-)
-
 # arq would tell of every job; a person wants to see what went wrong.
 TROUBLE_ONLY = {
     "version": 1,
