@@ -73,11 +73,12 @@ def _of_offices(actor: Actor, values: Values) -> str:
 def _in_hand(actor: Actor, values: Values, *, run: bool) -> str:
     me = values.put(str(actor.party))
     offered = values.put([str(actor.party), *(str(place) for place in actor.places)])
-    held = f"""i.id IN (
+    # An array is read before all else: what one carrier has in hand is little.
+    held = f"""i.id = ANY(ARRAY(
         SELECT id FROM item WHERE holder = {me} AND {IN_HAND}
         UNION ALL SELECT id FROM item WHERE released_to = ANY({offered}::text[])
         UNION ALL SELECT id FROM item WHERE stage = 'booked'
-            AND bound_for = ANY({offered}::text[]))"""  # noqa: S608 - placeholders
+            AND bound_for = ANY({offered}::text[])))"""  # noqa: S608 - placeholders
     if not run:
         return held
     return f"""({held} OR EXISTS (SELECT FROM event e WHERE e.item = i.id
