@@ -176,6 +176,10 @@ class Reason(StrEnum):
     WITHDRAWN = "withdrawn"  # the citizen wants it back
     DID_NOT_OCCUR = "did_not_occur"  # EPCIS: the corrected event never happened
     INCORRECT_DATA = "incorrect_data"  # EPCIS: it did, but was told wrongly
+    NOT_FOUND = "not_found"  # announced, but not there when it was counted
+    LEFT_BEHIND = "left_behind"  # announced, but the giver still has it
+    NOT_ANNOUNCED = "not_announced"  # there, although nobody had listed it
+    MISSORTED = "missorted"  # there, but meant for somebody else
     OTHER = "other"  # with a note
 
 
@@ -206,6 +210,9 @@ UNACCEPTED = frozenset(
     }
 )
 ERRORS = frozenset({Reason.DID_NOT_OCCUR, Reason.INCORRECT_DATA})
+ABSENCES = frozenset(
+    {Reason.NOT_FOUND, Reason.LEFT_BEHIND, Reason.SEAL_BROKEN, Reason.OTHER}
+)
 
 
 class Kind(StrEnum):
@@ -333,6 +340,7 @@ REASONS: dict[Step, frozenset[Reason]] = {
     Step.PICKUP_FAILED: UNDELIVERED,
     Step.ATTEMPTED: UNDELIVERED,
     Step.REFUSED: UNACCEPTED,
+    Step.MISSED: ABSENCES,
     Step.CORRECTED: ERRORS,
 }
 """Steps that need a reason, and which ones will do."""
@@ -429,7 +437,9 @@ def flags(now: Custody, event: Event) -> list[Kind]:
     Nothing here refuses it.
     """
     found = []
-    if event.step not in FOLLOWS[now.stage] | _AT_ANY_TIME or (
+    # A bag is taken over closed and opened later, even when its way has ended.
+    opened = now.bag is not None and event.step in (Step.UNPACKED, Step.MISSED)
+    if (event.step not in FOLLOWS[now.stage] | _AT_ANY_TIME and not opened) or (
         event.step in STAYS and not _speaks_for_holder(now, event)
     ):
         found.append(Kind.OUT_OF_ORDER)
@@ -445,6 +455,8 @@ def flags(now: Custody, event: Event) -> list[Kind]:
         found.append(Kind.SEAL_BROKEN)
     if event.damaged:
         found.append(Kind.DAMAGED)
+    if event.step is Step.MISSED:
+        found.append(Kind.MISSING)
     return found
 
 
@@ -506,7 +518,7 @@ def _bag(now: Custody, event: Event) -> str | None:
         return event.bag
     carried = event.bag is not None and event.bag == now.bag
     moved = event.taker is not None and event.taker != now.holder
-    if event.step is Step.UNPACKED or (moved and not carried):
+    if event.step in (Step.UNPACKED, Step.MISSED) or (moved and not carried):
         return None
     return now.bag
 
@@ -566,8 +578,10 @@ def _stage(now: Custody, event: Event) -> Stage:
             event.taker is not None and event.taker.kind is PartyKind.OFFICE
         )
         return Stage.AT_OFFICE if over_the_counter else Stage.COLLECTED
-    if event.step in STAYS and now.stage in ENDED:
-        return now.stage  # mere words cannot undo a receipt
+    inferred = now.bag is not None and event.step is Step.MISSED
+    if event.step in STAYS and now.stage in ENDED and not inferred:
+        # Mere words cannot undo a receipt, but one that was inferred of a closed bag.
+        return now.stage
     return _STAGE_AFTER.get(event.step, now.stage)
 
 

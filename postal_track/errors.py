@@ -124,6 +124,16 @@ class UnknownWaybill(PostalTrackError):
 
 
 @dataclass(eq=False)
+class UnknownBag(PostalTrackError):
+    """No bag has this number, or none that the asker may know of."""
+
+    detail = "No bag has the number {number}."
+    detail_vi = "Không có túi nào mang số {number}."
+
+    number: str
+
+
+@dataclass(eq=False)
 class UnboundLabel(PostalTrackError):
     """A label of a pool that was not yet put on an item."""
 

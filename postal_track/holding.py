@@ -211,6 +211,7 @@ NEEDS: dict[Step, tuple[str, ...]] = {
     Step.ATTEMPTED: ("reason",),
     Step.PICKUP_FAILED: ("reason",),
     Step.REFUSED: ("reason",),
+    Step.MISSED: ("reason",),
     Step.RELEASED: ("to",),
     Step.REGISTERED: ("code_and_due",),
 }

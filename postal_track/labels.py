@@ -64,6 +64,7 @@ _PRINTED = re.compile(r"HTTPS?://[A-Z0-9.:-]+/T/(DH([0-9]{8})([0-9])VN)/([A-Z2-7
 _BAG = re.compile(r"[A-Z0-9][A-Z0-9-]{0,31}")
 _LIKE_OURS = re.compile(rf"{s10.SERVICE}(?:[0-9].*|.*{s10.COUNTRY})|[0-9]{{1,9}}")
 _S10 = re.compile(r"([A-Z]{2})([0-9]{8})([0-9])([A-Z]{2})")
+_OUR_BAG = re.compile(rf"{s10.BAG}[0-9]{{9}}{s10.COUNTRY}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +95,10 @@ def genuine(code: Code, secret: bytes | None = None) -> bool:
     return hmac.compare_digest(ours.encode(), (code.tag or "").encode())
 
 
-def label_url(public_url: str, waybill: str, tag: str) -> str:
-    """Write the address on a label, `HTTPS://HOST/T/WAYBILL/TAG`.
+def label_url(
+    public_url: str, waybill: str, tag: str, room: Literal["T", "B"] = "T"
+) -> str:
+    """Write the address on a label, `HTTPS://HOST/T/WAYBILL/TAG`; a bag's room is B.
 
     All upper case: a QR packs such text at 5.5 bits a character in place of 8.
     Raises ValueError when the public address cannot stand on a label.
@@ -108,7 +111,7 @@ def label_url(public_url: str, waybill: str, tag: str) -> str:
             f"{public_url} is too long for a label: host and port may have "
             f"{LONGEST_HOST} characters."
         )
-    url = f"{parts.scheme}://{parts.netloc}/T/{waybill}/{tag}".upper()
+    url = f"{parts.scheme}://{parts.netloc}/{room}/{waybill}/{tag}".upper()
     if not _QR_ALPHANUMERIC.fullmatch(url):
         raise ValueError(f"{public_url} has signs that a compact QR cannot hold.")
     return url
@@ -117,6 +120,11 @@ def label_url(public_url: str, waybill: str, tag: str) -> str:
 def own_url(waybill: str) -> str:
     """Write the address on our own label of this waybill, by the settings."""
     return label_url(settings().PUBLIC_URL, waybill, tag(_secret(), waybill))
+
+
+def bag_url(number: str) -> str:
+    """Write the address on the label of this bag, by the settings."""
+    return label_url(settings().PUBLIC_URL, number, tag(_secret(), number), "B")
 
 
 def parse_code(text: str) -> Code:
@@ -139,7 +147,10 @@ def parse_code(text: str) -> Code:
     if not read.isascii() and (address or read.startswith(("DH", "ĐH"))):
         raise MarkedCode(text)
     if address is None:
-        return Code(_item(s10.bare(read), text))
+        bare = s10.bare(read)
+        if _OUR_BAG.fullmatch(bare) and s10.check_digit(bare[2:10]) == bare[10]:
+            return Code(bare, None, "bag")
+        return Code(_item(bare, text))
     tag = address["tag"] or None
     if address["kind"] == "T":
         return Code(_item(s10.bare(address["what"]), text), tag)
@@ -283,6 +294,41 @@ def draw(url: str, waybill: str, *, stock: Stock = ROLL_50X30, hint: str = "") -
 def own_label(waybill: str, *, stock: Stock = ROLL_50X30, hint: str = "") -> Label:
     """Describe our own label of this waybill, by the settings."""
     return draw(own_url(waybill), waybill, stock=stock, hint=hint)
+
+
+def draw_bag(
+    url: str, number: str, lines: Sequence[str], *, stock: Stock = ROLL_70X40
+) -> Label:
+    """Describe the label of a bag: QR, bars, its number, and whence, whither, how many.
+
+    The first of `lines` is the one to be read from afar.
+    """
+    bars = _bars(number, stock)
+    qr = _qr(url, stock, bars.y - stock.edge)
+    left = qr.x + qr.width + _QR_QUIET * qr.cell_width
+    words = tuple(_bag_words(number, lines, stock, left, bars.y))
+    return Label(stock, qr, bars, words)
+
+
+def own_bag_label(
+    number: str, lines: Sequence[str], *, stock: Stock = ROLL_70X40
+) -> Label:
+    """Describe the label of our own bag of this number, by the settings."""
+    return draw_bag(bag_url(number), number, lines, stock=stock)
+
+
+def _bag_words(
+    number: str, lines: Sequence[str], stock: Stock, left: float, bottom: float
+) -> Iterator[Words]:
+    room = stock.width - stock.edge - left
+    small = min(room / 12.4, (bottom - stock.edge) / 11)
+    y = stock.edge + 1.4 * small
+    yield Words(left, y, 1.25 * small, room, f"TÚI {s10.spaced(number)}", bold=True)
+    for place, line in enumerate(lines):
+        size = 1.4 * small if place == 0 else small
+        for part in textwrap.wrap(quoted(line), 17 if place == 0 else 23)[:2]:
+            y += 1.3 * size
+            yield Words(left, y, size, room, part, bold=place == 0)
 
 
 def _qr(url: str, stock: Stock, room: float) -> Cells:

@@ -11,6 +11,7 @@ import unicodedata
 from postal_track.errors import WaybillCheckDigit, WaybillLength, WaybillLetters
 
 SERVICE = "DH"
+BAG = "DT"  # tui: bags have a pool of their own, also domestic
 COUNTRY = "VN"
 LENGTH = 13
 LAST = 99_999_999
@@ -33,12 +34,17 @@ def check_digit(serial: str) -> str:
     return str({10: 0, 11: 5}.get(rest, rest))
 
 
-def waybill(number: int) -> str:
+def waybill(number: int, service: str = SERVICE) -> str:
     """Write the waybill of the number-th item, from 0 to 99,999,999."""
     if not 0 <= number <= LAST:
         raise ValueError(f"A waybill's number is from 0 to {LAST}, not {number}.")
     serial = f"{number:08}"
-    return SERVICE + serial + check_digit(serial) + COUNTRY
+    return service + serial + check_digit(serial) + COUNTRY
+
+
+def bag(number: int) -> str:
+    """Write the number-th bag's number: the shape of a waybill, other letters."""
+    return waybill(number, BAG)
 
 
 def parse(text: str) -> str:

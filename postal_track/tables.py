@@ -466,3 +466,138 @@ class SealedHead(Table):
     head = Bytea()
 
     sealed_head_sane = Check("checkpoint >= 1 AND seq >= 1 AND length(head) = 32")
+
+
+class Bag(Table):
+    """A bag (tui) on its one way: from an office to an office or agency.
+
+    ``holder`` and what follows it tell at whom it was when it was last scanned whole;
+    of what is inside, the items' own ledgers tell. Never nested.
+    """
+
+    number = Char(length=13, primary_key=True)
+    origin = ForeignKey(Office, null=False, on_delete=OnDelete.restrict)
+    destination = Varchar(length=24)
+    part = SmallInt(default=1)  # "bag 2 of 3"
+    parts = SmallInt(default=1)
+    made_by = ForeignKey(Staff, null=False, on_delete=OnDelete.restrict)
+    made_at = Timestamptz()
+    seal_no = Varchar(length=20, null=True, default=None)
+    size = SmallInt(null=True, default=None)  # items inside when it was closed
+    closed_at = Timestamptz(null=True, default=None)
+    closed_by = ForeignKey(Staff, null=True, default=None, on_delete=OnDelete.restrict)
+    holder = Varchar(length=24)
+    since = Timestamptz()
+    released_to = Varchar(length=24, null=True, default=None)
+    released_at = Timestamptz(null=True, default=None)
+    opened_at = Timestamptz(null=True, default=None)
+    opened_by = ForeignKey(Staff, null=True, default=None, on_delete=OnDelete.restrict)
+
+    bag_number_shape = Check("number ~ '^DT[0-9]{9}VN$'")
+    bag_destination_shape = Check("destination ~ '^(office|agency):[1-9][0-9]*$'")
+    bag_part_sane = Check("part BETWEEN 1 AND parts AND parts <= 99")
+    bag_closed_with_a_seal = Check(
+        "(closed_at IS NULL) = (seal_no IS NULL) AND (closed_at IS NULL) ="
+        " (closed_by IS NULL) AND (closed_at IS NULL) = (size IS NULL)"
+        " AND seal_no <> '' AND size > 0"
+    )
+    bag_opened_after_closed = Check(
+        "(opened_at IS NULL) = (opened_by IS NULL)"
+        " AND (opened_at IS NULL OR closed_at IS NOT NULL)"
+    )
+    bag_limbo_has_age = Check("(released_to IS NULL) = (released_at IS NULL)")
+
+
+class BagScan(Table):
+    """A scan of a bag's code: what was inside, so that a repeat is answered alike.
+
+    ``id`` is the scan's own. Append-only by trigger.
+    """
+
+    id = UUID(primary_key=True)
+    bag = ForeignKey(
+        Bag, null=False, on_delete=OnDelete.restrict, target_column="number"
+    )
+    staff = ForeignKey(Staff, null=False, on_delete=OnDelete.restrict)
+    step = Varchar(length=16)
+    at = Timestamptz()
+    recorded_at = Timestamptz()
+    waybills = Array(base_column=Char(length=13))
+
+
+class Handover(Table):
+    """A receiving session: what was announced, counted and found, of a bag or a pile.
+
+    Open until ``ended_at``; then neither it nor its lines change (by trigger), and no
+    line is without an outcome.
+    """
+
+    id = UUID(primary_key=True)
+    bag = ForeignKey(
+        Bag,
+        null=True,
+        default=None,
+        on_delete=OnDelete.restrict,
+        target_column="number",
+    )
+    giver = Varchar(length=24)
+    receiver = Varchar(length=24)
+    way = Varchar(length=8)
+    begun_by = ForeignKey(Staff, null=False, on_delete=OnDelete.restrict)
+    begun_at = Timestamptz()
+    counted = SmallInt(null=True, default=None)
+    counted_at = Timestamptz(null=True, default=None)
+    seal_no = Varchar(length=20, null=True, default=None)  # as the receiver read it
+    seal_broken = Boolean()
+    mode = Varchar(length=8, null=True, default=None)
+    ending = Varchar(length=12, null=True, default=None)
+    ended_at = Timestamptz(null=True, default=None)
+    ended_by = ForeignKey(Staff, null=True, default=None, on_delete=OnDelete.restrict)
+    note = Varchar(length=240)  # why the count differs from what was then found
+
+    handover_party_shape = Check(
+        "giver ~ '^(citizen|(staff|office|agency):[1-9][0-9]*)$'"
+        " AND receiver ~ '^(staff|office|agency):[1-9][0-9]*$'"
+    )
+    handover_known_way = Check("way IN ('each','count')")
+    handover_known_mode = Check("mode IN ('rollback','proceed')")
+    handover_known_ending = Check("ending IN ('accepted','rolled_back','cancelled')")
+    handover_counted_sane = Check(
+        "(counted IS NULL) = (counted_at IS NULL) AND counted >= 0"
+    )
+    handover_ended_by_someone = Check(
+        "(ended_at IS NULL) = (ended_by IS NULL) AND (ended_at IS NULL) ="
+        " (ending IS NULL)"
+    )
+
+
+class HandoverLine(Table):
+    """One item of a receiving session. Every difference has its own reason."""
+
+    id = BigSerial(primary_key=True)
+    handover = ForeignKey(Handover, null=False, on_delete=OnDelete.restrict)
+    item = ForeignKey(Item, null=False, on_delete=OnDelete.restrict)
+    announced = Boolean()
+    outcome = Varchar(length=12, null=True, default=None)
+    reason = Varchar(length=24, null=True, default=None)
+    note = Varchar(length=240)
+    said_by = ForeignKey(Staff, null=True, default=None, on_delete=OnDelete.restrict)
+    said_at = Timestamptz(null=True, default=None)
+
+    handover_line_once = Unique([handover, item])
+    handover_line_known_outcome = Check(
+        "outcome IN ('present','missing','extra','misrouted')"
+    )
+    # What no bulk action may get around, whoever writes it.
+    handover_line_difference_has_reason = Check(
+        "outcome IS NULL OR outcome = 'present' OR"
+        " (reason IS NOT NULL AND (reason <> 'other' OR note <> ''))"
+    )
+    handover_line_outcome_fits = Check(
+        "outcome IS NULL OR outcome = 'misrouted'"
+        " OR announced = (outcome IN ('present','missing'))"
+    )
+    handover_line_said_by_someone = Check(
+        "(outcome IS NULL) = (said_by IS NULL) AND (said_by IS NULL) ="
+        " (said_at IS NULL)"
+    )

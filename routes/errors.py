@@ -37,6 +37,7 @@ from postal_track.errors import (
     TooManyScans,
     TooOften,
     UnboundLabel,
+    UnknownBag,
     UnknownWaybill,
 )
 from routes.language import language
@@ -56,6 +57,7 @@ NUMBERS: dict[type[PostalTrackError], int] = {
     BadCode: 403,
     NotFound: 404,
     UnknownWaybill: 404,
+    UnknownBag: 404,
     Conflict: 409,
     UnboundLabel: 409,
     OrderUsed: 409,

@@ -135,6 +135,10 @@ REASONS: Mapping[Reason, Pair] = {
     Reason.WITHDRAWN: ("Người dân rút hồ sơ", "Withdrawn by the citizen"),
     Reason.DID_NOT_OCCUR: ("Việc này không xảy ra", "It did not occur"),
     Reason.INCORRECT_DATA: ("Ghi sai số liệu", "It was told wrongly"),
+    Reason.NOT_FOUND: ("Không có khi kiểm đếm", "Not there when counted"),
+    Reason.LEFT_BEHIND: ("Bên giao còn giữ", "The giver still has it"),
+    Reason.NOT_ANNOUNCED: ("Có mặt nhưng chưa được báo giao", "There, not announced"),
+    Reason.MISSORTED: ("Chia nhầm, của nơi khác", "Sorted wrongly, not for here"),
     Reason.OTHER: ("Lý do khác (ghi rõ)", "Other (say which)"),
 }
 
