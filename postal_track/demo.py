@@ -16,6 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
+from zoneinfo import ZoneInfo
 
 from asyncpg import Connection
 
@@ -38,6 +39,10 @@ from postal_track.settings import settings
 from postal_track.staff import Actor, actor_of, hash_password
 
 PASSWORD = "buu-dien-2026"  # noqa: S105 - the demo's own, printed at every start
+LOCAL = ZoneInfo("Asia/Ho_Chi_Minh")
+
+PREFIXES = ("090", "091", "093", "094", "096", "097", "098")
+
 SEED = 1975  # the same province at every first start
 
 SIGNATURE = "M10 40 C30 5 45 75 60 38 S95 20 110 45"
@@ -183,6 +188,7 @@ class _Town:
     agency: str
     officer: Actor
     colleague: Actor
+    supervisor: Actor
 
 
 @dataclass(slots=True)
@@ -199,9 +205,7 @@ class _Tale:
 
     async def scan(self, actor: Actor, step: Step, hours: float, **more: Any) -> None:
         """Tell the next step, some hours later, with a phone that knows where it is."""
-        self.now = min(
-            self.now + timedelta(hours=hours), datetime.now(UTC) - timedelta(seconds=5)
-        )
+        self.now = _by_day(self.now + timedelta(hours=hours))
         self.sequence += 1
         scan = Scan(
             id=uuid4(),
@@ -283,13 +287,14 @@ def _town(
     colleague: str,
 ) -> _Town:
     return _Town(
-        office,
-        ward,
-        actors[carrier],
-        actors[clerk],
-        agency,
-        actors[officer],
-        actors[colleague],
+        office=office,
+        ward=ward,
+        carrier=actors[carrier],
+        clerk=actors[clerk],
+        agency=agency,
+        officer=actors[officer],
+        colleague=actors[colleague],
+        supervisor=actors["giamsat"],
     )
 
 
@@ -322,7 +327,10 @@ async def _begin(
         agency=town.agency,
         service="both",
         owner=PersonGiven(
-            name, f"09{chance.randint(10_000_000, 99_999_999)}", street, town.ward
+            name,
+            f"{chance.choice(PREFIXES)}{chance.randint(0, 9_999_999):07d}",
+            street,
+            town.ward,
         ),
         papers=[PaperGiven(p[0], p[2], p[3]) for p in procedure["papers"]],
         office=town.office,
@@ -345,6 +353,16 @@ def _working_morning(moment: datetime) -> datetime:
     return day.astimezone(UTC).replace(
         hour=1, minute=secrets.randbelow(40), second=0, microsecond=0
     )
+
+
+def _by_day(moment: datetime) -> datetime:
+    """Move a moment into the hours when people are at work, and never past now."""
+    local = moment.astimezone(LOCAL)
+    if local.hour < 7:
+        local = local.replace(hour=7, minute=local.minute // 2)
+    elif local.hour >= 18:
+        local = (local + timedelta(days=1)).replace(hour=7, minute=local.minute // 2)
+    return min(local.astimezone(UTC), datetime.now(UTC) - timedelta(seconds=5))
 
 
 # The stories. Each goes on from the one before it.
@@ -413,9 +431,7 @@ async def _registered(tale: _Tale) -> None:
 
 async def _ready(tale: _Tale) -> None:
     await _registered(tale)
-    tale.now = min(
-        tale.now + timedelta(hours=30), datetime.now(UTC) - timedelta(minutes=5)
-    )
+    tale.now = _by_day(tale.now + timedelta(hours=30))
     said = Announcement(
         id=uuid4(),
         token=tale.booked.token,
@@ -471,6 +487,34 @@ async def _delivered_on_signature(tale: _Tale) -> None:
     await tale.scan(tale.town.carrier, Step.DELIVERED, 2, proof=signed)
 
 
+async def _held(tale: _Tale) -> None:
+    await _attempted(tale)
+    await tale.scan(tale.town.clerk, Step.HELD, 3)
+
+
+async def _refused(tale: _Tale) -> None:
+    await _out_to_agency(tale)
+    await tale.scan(
+        tale.town.officer,
+        Step.REFUSED,
+        1,
+        reason=Reason.MISSING_PAPERS,
+        note="Thiếu giấy khám sức khỏe",
+    )
+
+
+async def _corrected(tale: _Tale) -> None:
+    await _at_office(tale)
+    await tale.scan(tale.town.carrier, Step.TAKEN, 1)
+    await tale.scan(
+        tale.town.supervisor,
+        Step.CORRECTED,
+        0.05,
+        corrects=tale.outcomes[-1].id,
+        reason=Reason.DID_NOT_OCCUR,
+    )
+
+
 async def _promised(tale: _Tale) -> None:
     await _at_office(tale)
     await tale.scan(tale.town.clerk, Step.RELEASED, 1, to=tale.town.carrier.party)
@@ -515,6 +559,9 @@ _STORIES = {
         _attempted,
         _delivered_on_code,
         _delivered_on_signature,
+        _held,
+        _refused,
+        _corrected,
         _promised,
         _grabbed,
         _miscounted,
@@ -540,6 +587,9 @@ DAYS_AGO = {
     "result_at_office": 7,
     "out": 7,
     "attempted": 8,
+    "held": 9,
+    "refused": 2,
+    "corrected": 0.3,
     "delivered_on_code": 12,
     "delivered_on_signature": 13,
 }

@@ -1,0 +1,170 @@
+"""Takes a picture of every page, as people see it: `make screenshots`.
+
+Starts the whole service with its demo in a temporary folder, looks at each page on a
+phone and at a desk, and leaves the pictures in var/screenshots. The two of the README
+go to docs/pictures. Not a test: nothing is asserted but that pages open.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import asyncpg
+import httpx
+from playwright.async_api import Browser, Page, async_playwright
+
+from postal_track.demo import PASSWORD
+from postal_track.settings import ROOT
+from postal_track.stack import Stack
+from tests import fake_camera
+
+PICTURES = ROOT / "docs" / "pictures"
+SIZES = {"phone": (390, 844), "desk": (1280, 800)}
+
+PAGES = {
+    "": ["/", "/track", "/book", "/login"],
+    "buuta.an": ["/scan", "/held", "/items"],
+    "gdv.giang": ["/dossiers/new", "/labels", "/held", "/items"],
+    "canbo.minh": ["/desk", "/held"],
+    "giamsat": ["/items", "/sms"],
+}
+"""Whose pages are looked at; nobody's are the citizen's."""
+
+
+def main() -> int:
+    """Start, look, stop."""
+    folder = Path(tempfile.mkdtemp(prefix="postal-track-pictures-"))
+    folder.chmod(0o755)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    child = subprocess.Popen(
+        [sys.executable, "-m", "postal_track", "run"],
+        cwd=ROOT,
+        env=os.environ | {"VAR_DIR": str(folder / "var"), "PORT": str(port)},
+        stdout=subprocess.DEVNULL,
+    )
+    try:
+        address = f"http://localhost:{port}"
+        _wait_for(address, child)
+        asyncio.run(_look(address, folder))
+    finally:
+        child.send_signal(signal.SIGINT)
+        child.wait()
+        shutil.rmtree(folder)
+    return 0
+
+
+def _wait_for(address: str, child: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + 90
+    while time.monotonic() < deadline and child.poll() is None:
+        try:
+            httpx.get(f"{address}/health").raise_for_status()
+        except httpx.HTTPError:
+            time.sleep(0.2)
+        else:
+            return
+    raise SystemExit("The service did not start.")
+
+
+async def _look(address: str, folder: Path) -> None:
+    async with httpx.AsyncClient(base_url=address) as client:
+        token = await _token(client, "buuta.an")
+        client.headers["authorization"] = f"Bearer {token}"
+        held = (await client.get("/api/held")).json()["items"]
+        out = next(i for i in held if i["stage"] == "out_for_delivery" and i["mine"])
+        label = (await client.get(f"/labels/{out['waybill']}.png")).content
+    film = fake_camera.film(folder / "label.y4m", [(label, 3.0)])
+    shots = ROOT / "var" / "screenshots"
+    shots.mkdir(parents=True, exist_ok=True)
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(
+            executable_path=shutil.which("chromium")
+            or shutil.which("chromium-browser"),
+            args=["--no-sandbox", *fake_camera.flags(film)],
+        )
+        for size in SIZES:
+            for who, paths in PAGES.items():
+                page = await _open(browser, address, who, size)
+                for path in paths:
+                    await page.goto(path)
+                    await _settle(page)
+                    name = f"{who or 'citizen'}{path.replace('/', '-')}-{size}.png"
+                    await page.screenshot(path=shots / name)
+        token = await _citizens_token(folder, out["waybill"])
+        await _for_the_readme(browser, address, token)
+        await browser.close()
+
+
+async def _token(client: httpx.AsyncClient, login: str) -> str:
+    answer = await client.post(
+        "/api/sessions", json={"login": login, "password": PASSWORD}
+    )
+    token: str = answer.raise_for_status().json()["token"]
+    return token
+
+
+async def _open(browser: Browser, address: str, who: str, size: str) -> Page:
+    width, height = SIZES[size]
+    context = await browser.new_context(
+        base_url=address,
+        locale="vi-VN",
+        timezone_id="Asia/Ho_Chi_Minh",
+        viewport={"width": width, "height": height},
+    )
+    page = await context.new_page()
+    if who:
+        await page.goto("/login")
+        await page.get_by_label("Tên đăng nhập").fill(who)
+        await page.get_by_label("Mật khẩu").fill(PASSWORD)
+        await page.get_by_role("button", name="Đăng nhập").click()
+        await page.wait_for_selector("body[data-role]")
+    return page
+
+
+async def _settle(page: Page) -> None:
+    """Give a page the time to draw what a script adds; the camera runs on for ever."""
+    await page.wait_for_load_state("load")
+    await page.wait_for_timeout(700)
+
+
+async def _citizens_token(folder: Path, waybill: str) -> str:
+    """Know the link that the citizen has in his texts."""
+    connection = await asyncpg.connect(dsn=Stack(folder / "var").postgres.url())
+    try:
+        token: str = await connection.fetchval(
+            """
+            SELECT d.token FROM dossier d JOIN item i ON i.dossier = d.id
+            WHERE i.waybill = $1
+            """,
+            waybill,
+        )
+    finally:
+        await connection.close()
+    return token
+
+
+async def _for_the_readme(browser: Browser, address: str, token: str) -> None:
+    carrier = await _open(browser, address, "buuta.an", "phone")
+    await carrier.goto("/scan")
+    await carrier.wait_for_selector("[data-item]:not([hidden])", timeout=20_000)
+    await _settle(carrier)
+    await carrier.screenshot(path=PICTURES / "scan.png")
+    citizen = await _open(browser, address, "", "phone")
+    await citizen.goto(f"/d/{token}")
+    await _settle(citizen)
+    await citizen.screenshot(path=PICTURES / "citizen.png")
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
