@@ -12,7 +12,6 @@ CREATE SEQUENCE bag_serial MINVALUE 1 MAXVALUE 99999999 NO CYCLE;
 
 -- What was put into a bag, and what is in it: few rows of long tables.
 CREATE INDEX event_packed ON event (bag) WHERE step = 'packed';
-CREATE INDEX item_in_bag ON item (bag) WHERE bag IS NOT NULL;
 CREATE INDEX bag_at ON bag (holder) WHERE opened_at IS NULL;
 CREATE INDEX bag_promised ON bag (released_to) WHERE released_to IS NOT NULL;
 CREATE INDEX bag_destined ON bag (destination) WHERE opened_at IS NULL;
@@ -88,7 +87,7 @@ DROP TRIGGER bag_scan_no_truncate ON bag_scan;
 DROP TRIGGER bag_scan_append_only ON bag_scan;
 DROP INDEX handover_line_of_item, handover_of_giver, handover_of_receiver,
     handover_one_of_pile, handover_one_of_bag, bag_destined, bag_promised, bag_at,
-    item_in_bag, event_packed;
+    event_packed;
 DROP SEQUENCE bag_serial;
 """
 
