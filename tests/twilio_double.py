@@ -121,13 +121,17 @@ def refuses(status: int, code: int, retry_after: int | None = None) -> Manner:
 
 @dataclass
 class Double:
-    """The server. `manners`: for the next requests, one each; then `manner` decides."""
+    """The server. `manners`: for the next requests, one each; then `manner` decides.
+
+    `took` is called for every message that is accepted.
+    """
 
     manners: list[Manner] = field(default_factory=list)
     manner: Callable[[], Manner] = lambda: WELL
     receipts: Sequence[str] = ()
     answers_after: float = 0.0
     lists: bool = True
+    took: Callable[[], None] = lambda: None
     messages: dict[str, Message] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
     requests: Counter[str] = field(default_factory=Counter)
@@ -220,6 +224,7 @@ class Double:
             status="accepted" if "MessagingServiceSid" in form else "queued",
         )
         self.messages[message.sid] = message
+        self.took()
         if self.receipts and message.callback:
             task = asyncio.create_task(self._tell_all(message.sid))
             self._tasks.add(task)
