@@ -26,6 +26,7 @@ from postal_track.custody import (
     read,
     standing,
 )
+from postal_track.database import given
 from postal_track.ledger import Entry, digest, genesis, seal_private
 
 _ITEM = """
@@ -231,7 +232,7 @@ async def lock(connection: Connection, waybills: Sequence[str]) -> dict[str, Cha
         f"""
         SELECT l.waybill AS label, {_ITEM}
         FROM label l JOIN item i ON i.id = l.item
-        WHERE l.waybill = ANY($1::bpchar[])
+        WHERE l.waybill = ANY({given(1, "bpchar")})
         ORDER BY i.id FOR UPDATE OF i
         """,  # noqa: S608 - a constant list of columns
         waybills,
@@ -330,7 +331,7 @@ _STATE = {
 
 
 def _arrays(types: Iterable[str], first: int) -> str:
-    return ", ".join(f"${n}::{type_}[]" for n, type_ in enumerate(types, first))
+    return ", ".join(given(n, type_) for n, type_ in enumerate(types, first))
 
 
 _LINES = f"""

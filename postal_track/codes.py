@@ -14,6 +14,7 @@ from datetime import datetime
 from asyncpg import Connection
 
 from postal_track.custody import Step
+from postal_track.database import given
 from postal_track.settings import settings
 
 TRIES = 5
@@ -137,11 +138,14 @@ async def make(
     nonces = {item: secrets.token_bytes(16) for item in sorted(items)}
     if not nonces:
         return {}
+    if not nonces:
+        return {}
     await connection.execute(
-        """
+        f"""
         INSERT INTO one_time_code (item, purpose, nonce, made_at, expires_at, wrong)
-        SELECT i, $3, n, $4, $5, 0 FROM unnest($1::bigint[], $2::bytea[]) AS u(i, n)
-        """,
+        SELECT i, $3, n, $4, $5, 0
+        FROM unnest({given(1, "bigint")}, {given(2, "bytea")}) AS u(i, n)
+        """,  # noqa: S608 - constants
         list(nonces),
         list(nonces.values()),
         purpose,

@@ -159,6 +159,31 @@ async def transaction() -> AsyncIterator[Any]:
         yield current.connection
 
 
+@asynccontextmanager
+async def look() -> AsyncIterator[Any]:
+    """Yield a connection for one question; inside a transaction, that one's.
+
+    A single statement is a transaction by itself: BEGIN and COMMIT would be two more
+    ways to the server and back.
+    """
+    pool = engine().pool
+    if pool is None or engine().current_transaction.get() is not None:
+        async with transaction() as connection:
+            yield connection
+    else:
+        async with pool.acquire() as connection:
+            yield connection
+
+
+def given(number: int, kind: str) -> str:
+    """Write a list that a statement is given, so that its length stays hidden.
+
+    A planner that sees how long a list is plans every statement anew, in the hope of
+    a better plan for just so many rows: that takes longer than running it.
+    """
+    return f"(SELECT ${number}::{kind}[])::{kind}[]"
+
+
 async def open_pool(chosen: Settings | None = None) -> None:
     """Open the pool on this event loop; opened twice, it must be closed twice.
 
@@ -210,11 +235,16 @@ async def _migrate() -> None:
     # Half a second of imports that only a change of tables needs.
     from piccolo.apps.migrations.commands.forwards import run_forwards
 
-    with redirect_stdout(StringIO()):
-        result = await run_forwards("postal_track")
+    try:
+        with redirect_stdout(StringIO()):
+            result = await run_forwards("postal_track")
+    except asyncpg.PostgresError as fault:
+        raise stack.StackError(
+            f"The tables cannot be brought up to date: {fault}."
+        ) from fault
     if not result.success:
         raise stack.StackError(
-            f"The tables cannot be brought up to date: {result.message}"
+            f"The tables cannot be brought up to date: {result.message}."
         )
 
 

@@ -38,7 +38,7 @@ from postal_track.custody import (
     flags,
     taker,
 )
-from postal_track.database import transaction
+from postal_track.database import given, transaction
 from postal_track.errors import (
     BadCode,
     BadScan,
@@ -350,14 +350,15 @@ def _last(chain: Chain, now: datetime) -> datetime:
 
 async def _kept(connection: Connection, ids: Sequence[UUID]) -> dict[UUID, _Kept]:
     rows = await connection.fetch(
-        """
+        f"""
         SELECT e.id, l.waybill, e.flags, NULL AS error, NULL AS fields,
             CASE WHEN e.corrects IS NULL THEN e.step ELSE 'corrected' END AS step
-        FROM event e JOIN item l ON l.id = e.item WHERE e.id = ANY($1::uuid[])
+        FROM event e JOIN item l ON l.id = e.item
+        WHERE e.id = ANY({given(1, "uuid")})
         UNION ALL
-        SELECT id, code, '{}', error, fields, step FROM refused_scan WHERE id =
-            ANY($1::uuid[])
-        """,
+        SELECT id, code, '{{}}', error, fields, step FROM refused_scan
+        WHERE id = ANY({given(1, "uuid")})
+        """,  # noqa: S608 - constants
         ids,
     )
     return {

@@ -14,6 +14,7 @@ from asyncpg import Connection, Record
 
 from postal_track import codes, promises
 from postal_track.custody import Custody, Reason, Stage
+from postal_track.database import given
 from postal_track.notices import Occasion, due, needs_code, still_true
 from postal_track.settings import settings
 from postal_track.wording import compose
@@ -76,7 +77,7 @@ async def poke(ids: Sequence[int]) -> None:
 
 async def _look_up(connection: Connection, items: Iterable[int]) -> dict[int, Record]:
     rows = await connection.fetch(
-        """
+        f"""
         SELECT i.id, i.waybill, i.leg, i.promised_on, i.fee, i.originals, i.copies,
             d.id AS dossier, d.slug, d.language, d.due_on, a.short_name AS agency,
             t.short_name AS office,
@@ -89,8 +90,8 @@ async def _look_up(connection: Connection, items: Iterable[int]) -> dict[int, Re
         LEFT JOIN person o ON o.dossier = d.id AND o.part = 'owner'
         LEFT JOIN person f ON f.dossier = d.id AND f.part = 'filer'
         LEFT JOIN person r ON r.dossier = d.id AND r.part = 'recipient'
-        WHERE i.id = ANY($1::bigint[])
-        """,
+        WHERE i.id = ANY({given(1, "bigint")})
+        """,  # noqa: S608 - constants
         sorted(items),
     )
     return {row["id"]: row for row in rows}
@@ -128,55 +129,59 @@ def _expiry(name: str, occasion: Occasion, now: datetime) -> datetime | None:
 def _fields(
     name: str, occasion: Occasion, row: Record, otp: str, now: datetime
 ) -> dict[str, Any]:
-    """Gather all that a text may speak of; ``compose`` takes what it needs."""
-    local = occasion.event.at.astimezone(LOCAL)
-    today = local.date()
-    expected: date = row["promised_on"] or promises.add_working_days(today, 1)
-    wanted: dict[str, dict[str, Any]] = {
-        "S01_booked": {"date": promises.promise("pickup", occasion.event.at)},
-        "S02_picked": {"n": _papers(row), "agency": row["agency"], "date": expected},
-        "S03_agency": {
-            "agency": row["agency"],
-            "time": occasion.after.since or local,
-            "date": occasion.after.since or today,
-            "due": row["due_on"] or expected,
-        },
-        "S04_refused": {
-            "reason": occasion.reason or Reason.OTHER,
-            "date": promises.add_working_days(today, BROUGHT_BACK_WITHIN),
-        },
-        "S05_supplement": {"date": expected},
-        "S06_result_ready": {"date": expected, "fee": row["fee"]},
-        "S07_out": {"otp": otp, "fee": row["fee"]},
-        "S08_delivered": {
-            "time": local,
-            "date": today,
-            "name": "authorised" if occasion.authorised else "owner",
-        },
-        "S09_failed": {
-            "k": min(occasion.after.attempts, settings().DELIVERY_ATTEMPTS),
-            "reason": occasion.reason or "",
-            "date": promises.add_working_days(today, 1),
-        },
-        "S10_hold": {
-            "po": row["office"],
-            "hold": today + timedelta(days=settings().HOLD_DAYS),
-            "agency": row["agency"],
-        },
-        "S11_returned": {"agency": row["agency"], "date": today},
-        "S12_late": {"date": promises.add_working_days(today, 1)},
-        "S13_incident": {
-            "time": (now + CALLED_WITHIN).astimezone(LOCAL),
-            "date": (now + CALLED_WITHIN).astimezone(LOCAL).date(),
-            "cl": f"{row['id']}",
-        },
-    }
+    """Gather what a text speaks of."""
     common = {
         "code": [*(row["codes"] or ()), row["waybill"]],
         "tok": row["slug"],
         "hot": settings().HOTLINE,
     }
-    return common | wanted[name]
+    return common | _own_fields(name, occasion, row, otp, now)
+
+
+def _own_fields(
+    name: str, occasion: Occasion, row: Record, otp: str, now: datetime
+) -> dict[str, Any]:
+    """Gather what only this text speaks of; ``compose`` takes what it needs."""
+    local = occasion.event.at.astimezone(LOCAL)
+    today = local.date()
+    tomorrow = promises.add_working_days(today, 1)
+    expected: date = row["promised_on"] or tomorrow
+    agency, reason = row["agency"], occasion.reason
+    match name:
+        case "S01_booked":
+            return {"date": promises.promise("pickup", occasion.event.at)}
+        case "S02_picked":
+            return {"n": _papers(row), "agency": agency, "date": expected}
+        case "S03_agency":
+            since = occasion.after.since
+            times = {"time": since or local, "date": since or today}
+            return times | {"agency": agency, "due": row["due_on"] or expected}
+        case "S04_refused":
+            back = promises.add_working_days(today, BROUGHT_BACK_WITHIN)
+            return {"reason": reason or Reason.OTHER, "date": back}
+        case "S05_supplement":
+            return {"date": expected}
+        case "S06_result_ready":
+            return {"date": expected, "fee": row["fee"]}
+        case "S07_out":
+            return {"otp": otp, "fee": row["fee"]}
+        case "S08_delivered":
+            receiver = "authorised" if occasion.authorised else "owner"
+            return {"time": local, "date": today, "name": receiver}
+        case "S09_failed":
+            attempts = min(occasion.after.attempts, settings().DELIVERY_ATTEMPTS)
+            return {"k": attempts, "reason": reason or "", "date": tomorrow}
+        case "S10_hold":
+            until = today + timedelta(days=settings().HOLD_DAYS)
+            return {"po": row["office"], "hold": until, "agency": agency}
+        case "S11_returned":
+            return {"agency": agency, "date": today}
+        case "S12_late":
+            return {"date": tomorrow}
+        case "S13_incident":
+            by = (now + CALLED_WITHIN).astimezone(LOCAL)
+            return {"time": by, "date": by.date(), "cl": f"{row['id']}"}
+    raise LookupError(f"nothing is known that {name} could say")
 
 
 def _papers(row: Record) -> int:

@@ -18,7 +18,7 @@ from asyncpg import Connection, Record
 
 from postal_track.batching import Together
 from postal_track.custody import Party, PartyKind, Role
-from postal_track.database import transaction
+from postal_track.database import given, look, transaction
 from postal_track.errors import (
     LoginThrottled,
     NotFound,
@@ -202,7 +202,7 @@ def _together() -> Together[bytes, Actor | None]:
 
 
 async def _look_up(tokens: Sequence[bytes]) -> list[Actor | None]:
-    async with transaction() as connection:
+    async with look() as connection:
         return await _actors(connection, tokens)
 
 
@@ -242,7 +242,7 @@ async def _actors(
         f"""
         SELECT n.token, {_ACTOR}
         FROM session n JOIN staff s ON s.id = n.staff AND s.active {_PLACES}
-        WHERE n.token = ANY($1::bytea[]) AND n.expires_at > now()
+        WHERE n.token = ANY({given(1, "bytea")}) AND n.expires_at > now()
         """,  # noqa: S608 - constants
         tokens,
     )
