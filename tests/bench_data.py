@@ -19,7 +19,9 @@ import msgspec
 from postal_track import labels, s10
 from postal_track.custody import Step
 
-OFFICES = 20
+# The next list of an office's items comes this many lists later: long after the last
+# one was answered, and yet all have enough to fill a list of fifty.
+OFFICES = 40
 CARRIERS = 4  # of each office
 EVENTS = 10  # of each item
 

@@ -113,14 +113,19 @@ async def served(
 ) -> AsyncIterator[int]:
     """Serve with uvicorn as `postal-track run` does; the port."""
     port = free_port()
-    child = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "uvicorn", program, "--host", "127.0.0.1"),
-        *("--port", str(port), "--workers", str(PROCESSES)),
-        *("--no-access-log", "--log-level", "warning"),
-        cwd=ROOT,
-        env=os.environ | environment,
-        start_new_session=True,
-    )
+    # Clients that go away in the middle of a request, as those of a load do, are told
+    # of at length.
+    with (Path(os.environ["VAR_DIR"]) / "servers.log").open("a") as log:
+        child = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "uvicorn", program, "--host", "127.0.0.1"),
+            *("--port", str(port), "--workers", str(PROCESSES)),
+            *("--no-access-log", "--log-level", "warning"),
+            cwd=ROOT,
+            env=os.environ | environment,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
     try:
         await first_answer(port, path, child)
         yield port

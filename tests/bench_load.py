@@ -70,7 +70,8 @@ async def _by_wrk(
             file.write(b"%d\n%b" % (len(one), one))
     ran = await asyncio.create_subprocess_exec(
         *("wrk", "--threads", str(THREADS), "--connections", str(CONNECTIONS)),
-        *("--duration", f"{seconds:.0f}s", "--script", str(SCRIPT)),
+        *("--duration", f"{seconds:.0f}s", "--timeout", "60s"),
+        *("--script", str(SCRIPT)),
         *(f"http://127.0.0.1:{port}", "--", str(written)),
         *("again" if again else "once", str(THREADS)),
         stdout=asyncio.subprocess.DEVNULL,
