@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, redirect_stdout
+from contextlib import asynccontextmanager, redirect_stdout, suppress
 from functools import cache
 from io import StringIO
 from typing import Any
@@ -76,9 +76,13 @@ class Transaction(PostgresTransaction):
             return exception is None
         try:
             if exception_type is not None:
-                # The connection may be what failed; its rollback is then the server's.
-                if not self._rolled_back and not self.connection.is_closed():
-                    await self.rollback()  # type: ignore[no-untyped-call]
+                # When the connection is what failed, the server has rolled back, and
+                # the first fault is the one to be heard.
+                if not self._rolled_back:
+                    with suppress(
+                        asyncpg.InterfaceError, asyncpg.PostgresError, OSError
+                    ):
+                        await self.rollback()  # type: ignore[no-untyped-call]
             elif not self._committed and not self._rolled_back:
                 await self.commit()  # type: ignore[no-untyped-call]
         finally:
