@@ -114,8 +114,8 @@ def verify(files: list[Path]) -> int:
         print("It has not been sealed yet: nothing proves that it is the first one.")
     else:
         print(
-            f"It is sealed by {verdict.checkpoints:,} checkpoints, the last of "
-            f"{verdict.newest.at:%Y-%m-%d %H:%M} UTC over "
+            f"It is sealed up to checkpoint {verdict.newest.number}, of "
+            f"{verdict.newest.at:%Y-%m-%d %H:%M} UTC, over "
             f"{verdict.newest.lines:,} lines."
         )
     for each in kept:
