@@ -79,9 +79,7 @@ class Transaction(PostgresTransaction):
                 # When the connection is what failed, the server has rolled back, and
                 # the first fault is the one to be heard.
                 if not self._rolled_back:
-                    with suppress(
-                        asyncpg.InterfaceError, asyncpg.PostgresError, OSError
-                    ):
+                    with suppress(*stack.DATABASE_FAULTS):
                         await self.rollback()  # type: ignore[no-untyped-call]
             elif not self._committed and not self._rolled_back:
                 await self.commit()  # type: ignore[no-untyped-call]

@@ -75,6 +75,14 @@ full_page_writes = off
 synchronous_commit = off
 """
 
+# What a connection raises that breaks, by the moment at which it does.
+DATABASE_FAULTS = (
+    OSError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+)
+
 STAMP = re.compile(r"^\d{4}-\d\d-\d\d \S+ \S+ \[\d+\] ")
 GRIEVANCE = re.compile(r"FATAL|PANIC|ERROR|error:|invalid|could not|parameter|#")
 
@@ -426,7 +434,7 @@ async def reach_database(attempt: Awaitable[Result]) -> Result:
     """Wait for a connection; say in one sentence why there is none."""
     try:
         return await attempt
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as fault:
+    except DATABASE_FAULTS as fault:
         raise StackError(
             f"The database does not answer; is DATABASE_URL right? ({_said(fault)})"
         ) from fault

@@ -15,7 +15,7 @@ from piccolo.apps.migrations.tables import Migration
 
 from postal_track.database import close_pool, engine, migrate, open_pool, transaction
 from postal_track.settings import ROOT, settings
-from postal_track.stack import StackError
+from postal_track.stack import DATABASE_FAULTS, StackError
 
 
 @pytest.fixture
@@ -109,7 +109,7 @@ async def test_a_connection_that_is_cut_is_replaced(database: Any) -> None:
             await connection.execute("SELECT 1")
 
     for _ in range(settings().DB_POOL_SIZE + 1):
-        with pytest.raises(asyncpg.PostgresError):
+        with pytest.raises(DATABASE_FAULTS):
             await be_cut()
         assert not engine().transaction_exists()
     async with transaction() as connection:
