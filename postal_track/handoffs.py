@@ -16,7 +16,8 @@ from uuid import UUID, uuid5
 import msgspec
 from asyncpg import Connection
 
-from postal_track import chronicle, codes, errors, legs, notices, outgoing
+from postal_track import bags, chronicle, codes, errors, legs, notices, outgoing
+from postal_track.bags import Bag
 from postal_track.chronicle import Chain
 from postal_track.custody import (
     CITIZEN,
@@ -44,13 +45,13 @@ from postal_track.errors import (
     BadScan,
     CodeLocked,
     Conflict,
-    ForeignCode,
     ForgedLabel,
     NotAllowed,
     NotFound,
     NotYourPlace,
     PostalTrackError,
     UnboundLabel,
+    UnknownBag,
     UnknownWaybill,
 )
 from postal_track.labels import genuine, parse_code
@@ -107,7 +108,9 @@ class Scan:
 
     ``id`` is the device's own: the same id twice is the same statement. ``code`` is
     whatever a scanner read. ``sent_at`` is the device's clock at the moment of sending,
-    by which its skew is measured.
+    by which its skew is measured. ``bag``: the bag that the item is put into or taken
+    out of, or in which it travels. ``seen``: what a receiver found out by comparing,
+    which the item alone does not tell.
     """
 
     id: UUID
@@ -133,13 +136,17 @@ class Scan:
     due_on: date | None = None
     bind_to: str | None = None
     corrects: UUID | None = None
+    old_papers: int = 0
+    bag: str | None = None
+    seen: tuple[Kind, ...] = ()
 
 
 @dataclass(slots=True)
 class Outcome:
     """What became of one scan: written with these remarks, or refused with this error.
 
-    ``item`` is the state of the item after the whole list.
+    ``item`` is the state of the item after the whole list. Of a bag's code, ``waybill``
+    is the bag's number and ``inside`` tells what became of each item in it.
     """
 
     id: UUID
@@ -147,6 +154,12 @@ class Outcome:
     remarks: tuple[Kind, ...] = ()
     error: PostalTrackError | None = None
     item: "Known | None" = None
+    inside: "tuple[Outcome, ...]" = ()
+
+    @property
+    def written(self) -> int:
+        """How many items this was written of."""
+        return sum(o.error is None for o in self.inside or (self,))
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +191,11 @@ class _Sheet:
     bindings: dict[str, Chain] = field(default_factory=dict)
     corrected: list[tuple[UUID | None, int]] = field(default_factory=list)
     births: list[tuple[Chain, Birth]] = field(default_factory=list)
+    transfers: list[tuple[int, int]] = field(default_factory=list)
+    bags: dict[str, Bag] = field(default_factory=dict)
+    filled: dict[str, int] = field(default_factory=dict)
+    bag_scans: list[tuple[Any, ...]] = field(default_factory=list)
+    moved: dict[str, Bag] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,15 +220,22 @@ async def record(scans: Sequence[Scan]) -> list[Outcome]:
         return []
     claims = [_Claim.of(scan) for scan in scans]
     async with transaction() as connection:
-        sheet = await _prepare(connection, claims)
-        outcomes = {}
+        bagged = _Bagged(each=claims)
+        if any(claim.bag for claim in claims):
+            bagged = await _unfold(connection, claims)
+        each = bagged.each
+        sheet = await _prepare(connection, each, bagged)
+        outcomes: dict[UUID, Outcome] = {}
         # A list is read in the order of its own clock, whatever order a phone sent it
         # in.
         for claim in sorted(
-            claims, key=lambda c: (c.happened_at(sheet.now)[0], c.scan.device_seq)
+            each, key=lambda c: (c.happened_at(sheet.now)[0], c.scan.device_seq)
         ):
-            if claim.scan.id not in outcomes:
+            if claim.scan.id not in outcomes and _is_inside(sheet, claim):
                 outcomes[claim.scan.id] = _judge(sheet, claim)
+        for claim in claims:
+            if claim.scan.id not in outcomes:
+                outcomes[claim.scan.id] = _sum_up(sheet, claim, bagged, outcomes)
         told = await _write(connection, sheet)
     await outgoing.poke(told)
     return [_answer(sheet, claim, outcomes[claim.scan.id]) for claim in claims]
@@ -218,12 +243,19 @@ async def record(scans: Sequence[Scan]) -> list[Outcome]:
 
 @dataclass(frozen=True, slots=True)
 class _Claim:
-    """A scan with its code read; or with the reason why it has no standing."""
+    """A scan with its code read; or with the reason why it has no standing.
+
+    ``bag``: the number of the bag it is about. ``whole``: its code is the bag's own;
+    ``part``: it was made of such a scan, for one item.
+    """
 
     scan: Scan
     waybill: str
     error: PostalTrackError | None
     forged: bool = False
+    bag: str = ""
+    whole: bool = False
+    part: bool = False
 
     @classmethod
     def of(cls, scan: Scan) -> "_Claim":
@@ -231,13 +263,53 @@ class _Claim:
             code = parse_code(scan.code)
         except PostalTrackError as error:
             return cls(scan, "", error)
-        if code.kind == "bag":
-            return cls(scan, "", ForeignCode(scan.code))
+        whole = code.kind == "bag"
         if code.tag is not None and not genuine(code):
-            return cls(
-                scan, code.waybill, ForgedLabel(waybill=code.waybill), forged=True
+            fault = ForgedLabel(waybill=code.waybill)
+            number = code.waybill if whole else ""
+            return cls(scan, code.waybill, fault, not whole, bag=number, whole=whole)
+        if whole:
+            number = code.waybill
+            return cls(scan, number, _bag_standing(scan), bag=number, whole=True)
+        if scan.bag is None:
+            return cls(scan, code.waybill, _standing(scan))
+        try:
+            number = bags.number_of(scan.bag)
+        except PostalTrackError as error:
+            return cls(scan, code.waybill, error)
+        known = replace(scan, bag=number)
+        return cls(known, code.waybill, _standing(known), bag=number)
+
+    def of_each(self, bag: Bag, waybills: Iterable[str]) -> "list[_Claim]":
+        """Say of each item inside what was said of the bag as a whole.
+
+        Counts and seals of items are not what was looked at: that the bag is complete
+        is inferred.
+        """
+        scan = self.scan
+        onward = bag.destination if scan.step is Step.TAKEN else None
+        other_seal = scan.seal_no is not None and scan.seal_no != bag.seal_no
+        said = replace(
+            scan,
+            bag=bag.number,
+            to=scan.to or onward,
+            originals=None,
+            copies=None,
+            seal_no=None,
+            seal_broken=scan.seal_broken or other_seal,
+            proof=None,
+            bind_to=None,
+        )
+        return [
+            _Claim(
+                replace(said, id=uuid5(scan.id, waybill), code=waybill),
+                waybill,
+                None,
+                bag=bag.number,
+                part=True,
             )
-        return cls(scan, code.waybill, _standing(scan))
+            for waybill in waybills
+        ]
 
     def happened_at(self, now: datetime) -> tuple[datetime, bool]:
         """Correct the device's time by its measured skew.
@@ -273,6 +345,20 @@ def _standing(scan: Scan) -> PostalTrackError | None:
     return _complete(scan)
 
 
+def _bag_standing(scan: Scan) -> PostalTrackError | None:
+    """Say why this cannot be said of a whole bag; ``None`` when it can."""
+    if scan.step is Step.PACKED:
+        return BadScan(
+            why="a bag is never put into a bag", why_vi="không đặt túi vào trong túi"
+        )
+    if scan.step not in bags.CARRIED:
+        return BadScan(
+            why="this is said of items, not of a bag: open the bag first",
+            why_vi="bước này dành cho từng bưu gửi: hãy mở túi trước",
+        )
+    return _standing(scan)
+
+
 def _speaks_for_place(scan: Scan) -> bool:
     """Whether he acts for the place he names; one who supervises all needs none."""
     place, actor = _place(scan), scan.actor
@@ -288,6 +374,8 @@ def _complete(scan: Scan) -> PostalTrackError | None:
         return BadScan(why="say which line is wrong", why_vi="cần chỉ rõ dòng nào sai")
     if scan.reason is Reason.OTHER and not scan.note.strip():
         return BadScan(why="'other' needs a note", why_vi="lý do khác cần ghi chú")
+    if scan.step is Step.PACKED and scan.bag is None:
+        return BadScan(why="say into which bag", why_vi="cần ghi cho vào túi nào")
     if scan.step is Step.RELEASED and scan.to is None:
         return BadScan(why="say to whom it is released", why_vi="cần ghi giao cho ai")
     if scan.step is Step.REGISTERED and not scan.dossier_code.strip():
@@ -314,7 +402,155 @@ def _place(scan: Scan) -> Party | None:
     return scan.place or scan.actor.place
 
 
-async def _prepare(connection: Connection, claims: Sequence[_Claim]) -> _Sheet:
+@dataclass(frozen=True, slots=True)
+class _Bagged:
+    """The bags that a list speaks of, under the lock.
+
+    ``each``: all scans of single items, those that a bag's scan stands for among them;
+    ``parts``: these by the bag's scan; ``kept`` and ``told``: bag scans that were
+    answered before; ``filled``: how many items are in each bag.
+    """
+
+    each: Sequence[_Claim]
+    parts: dict[UUID, list[_Claim]] = field(default_factory=dict)
+    known: dict[str, Bag] = field(default_factory=dict)
+    kept: dict[UUID, "_Kept"] = field(default_factory=dict)
+    told: dict[UUID, bags.Told] = field(default_factory=dict)
+    filled: dict[str, int] = field(default_factory=dict)
+
+
+async def _unfold(connection: Connection, claims: Sequence[_Claim]) -> _Bagged:
+    """Lock the bags, before the items; make of each bag's scan one for each item.
+
+    What was ever inside is taken along: what is inside at the time of the scan is
+    judged under the items' lock. A scan that was told before means what it meant then.
+    """
+    whole = [c for c in claims if c.whole]
+    numbers = {c.bag for c in claims if c.bag}
+    numbers |= await _left_behind(connection, [c for c in claims if not c.whole])
+    known = await bags.lock(connection, sorted(numbers))
+    kept = await _kept(connection, [c.scan.id for c in whole])
+    told = await bags.told(connection, [c.scan.id for c in whole])
+    inside = await bags.ever_inside(connection, sorted({c.bag for c in whole}))
+    filled = await bags.filled(connection, sorted(numbers))
+    for claim in claims:  # put in by the same list
+        if claim.scan.step is Step.PACKED and claim.bag in inside and claim.waybill:
+            inside[claim.bag].append(claim.waybill)
+    parts: dict[UUID, list[_Claim]] = {}
+    for claim in whole:
+        before, bag = told.get(claim.scan.id), known.get(claim.bag)
+        if bag is None or claim.error is not None or claim.scan.id in kept:
+            parts[claim.scan.id] = []
+        else:
+            waybills = before.waybills if before else dict.fromkeys(inside[claim.bag])
+            parts[claim.scan.id] = claim.of_each(bag, waybills)
+    single = [c for c in claims if not c.whole]
+    each = single + [part for of_one in parts.values() for part in of_one]
+    return _Bagged(each, parts, known, kept, told, filled)
+
+
+async def _left_behind(connection: Connection, claims: Sequence[_Claim]) -> set[str]:
+    """Find the bags out of which items are put into others."""
+    packed = [c.waybill for c in claims if c.scan.step is Step.PACKED]
+    rows = await connection.fetch(
+        """
+        SELECT DISTINCT i.bag FROM label l JOIN item i ON i.id = l.item
+        WHERE l.waybill = ANY($1::bpchar[]) AND i.bag IS NOT NULL
+        """,
+        packed,
+    )
+    return {row["bag"] for row in rows}
+
+
+def _is_inside(sheet: _Sheet, claim: _Claim) -> bool:
+    """Whether an item was in the bag when the bag was scanned.
+
+    What was told before stays told, whatever is in the bag by now.
+    """
+    if not claim.part or claim.scan.id in sheet.kept:
+        return True
+    chain = sheet.chains.get(claim.waybill)
+    if chain is None:
+        return False
+    at, _ = claim.happened_at(sheet.now)
+    return chain.before(max(at, chain.born_at)).bag == claim.bag
+
+
+def _sum_up(
+    sheet: _Sheet, claim: _Claim, bagged: _Bagged, outcomes: dict[UUID, Outcome]
+) -> Outcome:
+    """Answer the scan of a whole bag by what became of the items inside."""
+    scan, bag = claim.scan, bagged.known.get(claim.bag)
+    if known := bagged.kept.get(scan.id):
+        return _repeat(sheet, claim, known)
+    if claim.error is not None or bag is None:
+        return _refuse(sheet, claim, claim.error or UnknownBag(number=claim.bag))
+    before = bagged.told.get(scan.id)
+    if before and (before.bag, before.step) != (claim.bag, scan.step.value):
+        return Outcome(scan.id, claim.bag, error=_other_scan())
+    inside = [
+        outcomes[part.scan.id]
+        for part in bagged.parts[scan.id]
+        if part.scan.id in outcomes
+    ]
+    if not inside:
+        empty = Conflict(why="the bag is empty", why_vi="trong túi không có bưu gửi")
+        return _refuse(sheet, claim, empty)
+    written = [outcome for outcome in inside if outcome.error is None]
+    if before is None:
+        _keep_bag_scan(sheet, claim, bag, inside, moved=bool(written))
+    remarks = dict.fromkeys(kind for outcome in inside for kind in outcome.remarks)
+    return Outcome(
+        scan.id,
+        claim.bag,
+        tuple(remarks),
+        None if written else inside[0].error,
+        inside=tuple(inside),
+    )
+
+
+def _keep_bag_scan(
+    sheet: _Sheet,
+    claim: _Claim,
+    bag: Bag,
+    inside: Sequence[Outcome],
+    *,
+    moved: bool,
+) -> None:
+    scan = claim.scan
+    at, _ = claim.happened_at(sheet.now)
+    waybills = [outcome.waybill for outcome in inside]
+    sheet.bag_scans.append(
+        (
+            scan.id,
+            bag.number,
+            scan.actor.staff,
+            scan.step.value,
+            at,
+            sheet.now,
+            waybills,
+        )
+    )
+    bag = sheet.moved.get(bag.number, bag)
+    if moved and at >= bag.since:
+        sheet.moved[bag.number] = _carried(bag, scan, at)
+
+
+def _carried(bag: Bag, scan: Scan, at: datetime) -> Bag:
+    """Say at whom a bag is after a scan of it."""
+    if scan.step is Step.RELEASED:
+        return replace(bag, released_to=scan.to, released_at=at)
+    if scan.step is Step.RECALLED:
+        return replace(bag, released_to=None, released_at=None)
+    holder = taker(scan.step, scan.actor.party, _place(scan), scan.actor.role)
+    return replace(
+        bag, holder=holder or bag.holder, since=at, released_to=None, released_at=None
+    )
+
+
+async def _prepare(
+    connection: Connection, claims: Sequence[_Claim], bagged: _Bagged
+) -> _Sheet:
     """Lock the items, then look.
 
     What was answered before, which codes are in force, whose story is needed.
@@ -341,7 +577,15 @@ async def _prepare(connection: Connection, claims: Sequence[_Claim]) -> _Sheet:
         if chain and (c.scan.corrects or c.happened_at(now)[0] < _last(chain, now))
     ]
     await chronicle.read_stories(connection, late)
-    return _Sheet(now, chains, kept, in_force, unbound)
+    return _Sheet(
+        now,
+        chains,
+        kept,
+        in_force,
+        unbound,
+        bags=bagged.known,
+        filled=bagged.filled,
+    )
 
 
 def _last(chain: Chain, now: datetime) -> datetime:
@@ -407,15 +651,15 @@ def _repeat(sheet: _Sheet, claim: _Claim, known: _Kept) -> Outcome:
     # A label may mean another item by now: that of the leg its envelope went on in.
     names = {scan.code, claim.waybill, chain.waybill if chain else ""}
     if known.code not in names or known.step != scan.step.value:
-        return Outcome(
-            scan.id,
-            claim.waybill,
-            error=Conflict(
-                why="another scan has the same id",
-                why_vi="một lượt quét khác đã dùng mã số này",
-            ),
-        )
+        return Outcome(scan.id, claim.waybill, error=_other_scan())
     return Outcome(scan.id, claim.waybill, known.remarks, known.error)
+
+
+def _other_scan() -> Conflict:
+    return Conflict(
+        why="another scan has the same id",
+        why_vi="một lượt quét khác đã dùng mã số này",
+    )
 
 
 def _bind(sheet: _Sheet, claim: _Claim) -> Chain | None:
@@ -445,25 +689,30 @@ def _tell(sheet: _Sheet, claim: _Claim, chain: Chain) -> Outcome:
     late = chain.custody.last_at is not None and at < chain.custody.last_at
     now = chain.before(at)
     event = _event(scan, at)
-    if error := _no_right_here(now, event, scan):
+    if event.bag is None and event.step in (Step.UNPACKED, Step.MISSED):
+        event = replace(event, bag=now.bag)
+    if error := _no_right_here(now, event, scan) or _no_packing(sheet, now, scan):
         return _refuse(sheet, claim, error)
+    if event.step is Step.PACKED and now.bag is not None:
+        now = _take_out(sheet, chain, now, event, scan)
     proof, error = _check_proof(sheet, chain, now, scan, at)
     if error is not None:
         return _refuse(sheet, claim, error)
     found = flags(now, event)
     found += _about_proof(now, event, proof)
+    found += _about_bag(sheet, now, event, scan)
     found += [Kind.CLOCK_SKEW] * doubtful + [Kind.WRONG_PLACE] * _elsewhere(scan)
     if late and Kind.OUT_OF_ORDER not in found and _breaks_the_story(chain, now, event):
         found.append(Kind.OUT_OF_ORDER)
+    found = list(dict.fromkeys(found))  # what was seen may be what the rules flag
     chain.add(event, _line(sheet, scan, proof), found, _private(scan))
     for kind in found:
-        _open(sheet, chain, scan.id, kind, _owner(kind, now, event), "")
+        _open(sheet, chain, scan.id, kind, _owner(kind, now, event), event.bag or "")
     if scan.step is Step.REGISTERED:
         sheet.registrations.append(
             (chain.dossier, scan.dossier_code.strip(), scan.due_on)
         )
-    if scan.step is Step.REFUSED and chain.custody.stage is Stage.REFUSED:
-        sheet.births.append((chain, _bring_back(chain, event, scan)))
+    _follow_up(sheet, chain, event, scan)
     if not late:
         authorised = scan.proof is not None and scan.proof.receiver == "authorised"
         sheet.occasions.append(
@@ -479,6 +728,80 @@ def _tell(sheet: _Sheet, claim: _Claim, chain: Chain) -> Outcome:
             )
         )
     return Outcome(scan.id, chain.waybill, tuple(found))
+
+
+def _no_packing(sheet: _Sheet, now: Custody, scan: Scan) -> PostalTrackError | None:
+    """Say why an item cannot be put into this bag; ``None`` when it can."""
+    if scan.step is not Step.PACKED:
+        return None
+    bag = sheet.bags.get(scan.bag or "")
+    if bag is None:
+        return UnknownBag(number=scan.bag or "")
+    if bag.origin != _place(scan):
+        return NotYourPlace()
+    if not bag.loose:
+        return Conflict(why="the bag is closed", why_vi="túi đã được đóng")
+    if now.bag == bag.number:
+        return Conflict(
+            why="the item is in this bag already", why_vi="bưu gửi đã ở trong túi này"
+        )
+    if sheet.filled[bag.number] >= bags.most_inside():
+        return Conflict(why="the bag is full", why_vi="túi đã đầy")
+    sheet.filled[bag.number] += 1
+    return None
+
+
+def _take_out(
+    sheet: _Sheet, chain: Chain, now: Custody, event: Event, scan: Scan
+) -> Custody:
+    """Tell that an item left its bag before it was put into another.
+
+    Out of a closed one it comes as a surprise.
+    """
+    left = sheet.bags.get(now.bag or "")
+    found = [Kind.OUT_OF_ORDER] if left is not None and not left.loose else []
+    out = replace(event, id=uuid5(scan.id, "unpacked"), step=Step.UNPACKED, bag=now.bag)
+    chain.add(out, _line(sheet, scan, None) | {"id": out.id}, found, {})
+    for kind in found:
+        _open(sheet, chain, out.id, kind, _owner(kind, now, out), now.bag or "")
+    return apply(now, out)
+
+
+def _about_bag(sheet: _Sheet, now: Custody, event: Event, scan: Scan) -> list[Kind]:
+    """Flag what only a list or a bag's address shows."""
+    found = list(scan.seen)
+    bag = sheet.bags.get(event.bag or "")
+    agency = bag is not None and bag.destination.kind is PartyKind.AGENCY
+    if agency and bag and event.step is Step.PACKED:
+        found += [Kind.MISROUTED] * (now.addressee != bag.destination)
+    return found
+
+
+def _follow_up(sheet: _Sheet, chain: Chain, event: Event, scan: Scan) -> None:
+    """Note what a handover brings with it: another leg, or another agency in charge."""
+    stage = chain.custody.stage
+    if scan.step is Step.REFUSED and stage is Stage.REFUSED:
+        sheet.births.append((chain, _bring_back(chain, event, scan)))
+    if scan.step is Step.DELIVERED and stage is Stage.DELIVERED and scan.old_papers:
+        sheet.births.append((chain, _take_along(chain, event, scan)))
+    if chain.leg == Leg.TRANSFER and stage is Stage.RECEIVED and event.taker:
+        sheet.transfers.append((chain.dossier, event.taker.id))
+
+
+def _take_along(chain: Chain, event: Event, scan: Scan) -> Birth:
+    """Let old papers recovered at delivery go to the agency, from who took them."""
+    return Birth(
+        id=uuid5(scan.id, "old_papers"),
+        dossier=chain.dossier,
+        leg=Leg.OLD_PAPERS,
+        by=event.by,
+        place=event.place,
+        holder=event.by,
+        addressee=chain.custody.sender,
+        at=event.at,
+        originals=scan.old_papers,
+        copies=0,
+    )
 
 
 def _bring_back(chain: Chain, event: Event, scan: Scan) -> Birth:
@@ -578,6 +901,7 @@ def _event(scan: Scan, at: datetime) -> Event:
         damaged=scan.damaged,
         id=scan.id,
         corrects=scan.corrects,
+        bag=scan.bag,
     )
 
 
@@ -708,6 +1032,7 @@ def _owner(kind: Kind, now: Custody, event: Event) -> Party | None:
         Kind.COUNT_MISMATCH,
         Kind.SEAL_BROKEN,
         Kind.DAMAGED,
+        Kind.MISSING,
     )
     if asked and now.holder.kind in (
         PartyKind.STAFF,
@@ -795,11 +1120,17 @@ async def _write(connection: Connection, sheet: _Sheet) -> list[int]:
             [staff for _, staff in sheet.corrected],
             sheet.now,
         )
+    if sheet.bag_scans:
+        await bags.write(connection, sheet.bag_scans, list(sheet.moved.values()))
     await codes.keep(connection, sheet.in_force)
     await _insert(connection, _IRREGULARITIES, sheet.irregularities)
     await _insert(connection, _REFUSALS, sheet.refusals)
     final = {chain.id: chain.custody for chain in sheet.chains.values()}
     told = await outgoing.put(connection, sheet.occasions, final, sheet.now)
+    if sheet.transfers:
+        await connection.executemany(
+            "UPDATE dossier SET agency = $2 WHERE id = $1", sheet.transfers
+        )
     for _, birth in sheet.births:
         born = await legs.bear(connection, birth)
         told += await legs.announce(connection, born, birth)

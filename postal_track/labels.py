@@ -37,6 +37,7 @@ from postal_track.errors import (
     ForeignCode,
     MarkedCode,
     OtherPostsItem,
+    WaybillCheckDigit,
     quoted,
 )
 from postal_track.settings import ROOT, settings
@@ -148,8 +149,8 @@ def parse_code(text: str) -> Code:
         raise MarkedCode(text)
     if address is None:
         bare = s10.bare(read)
-        if _OUR_BAG.fullmatch(bare) and s10.check_digit(bare[2:10]) == bare[10]:
-            return Code(bare, None, "bag")
+        if _OUR_BAG.fullmatch(bare):
+            return Code(_checked(bare, text), None, "bag")
         return Code(_item(bare, text))
     tag = address["tag"] or None
     if address["kind"] == "T":
@@ -166,6 +167,13 @@ def _upper(text: str) -> str:
     )
     # Some scanners say first which kind of code it was (AIM: "]C1" is Code 128).
     return _SYMBOLOGY.sub("", written)
+
+
+def _checked(bag: str, text: str) -> str:
+    expected = s10.check_digit(bag[2:10])
+    if bag[10] != expected:
+        raise WaybillCheckDigit(text, expected, bag[10])
+    return bag
 
 
 def _item(read: str, text: str) -> str:
