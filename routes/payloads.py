@@ -71,9 +71,12 @@ class Scan(msgspec.Struct, forbid_unknown_fields=True):
     reason: Reason | None = None
     note: Line = ""
     bind_to: Annotated[str, Meta(max_length=20)] | None = None
+    corrects: UUID | None = None
+    old_papers: Count = 0
     proof: Proof | None = None
     dossier_code: Annotated[str, Meta(max_length=50)] = ""
     due_on: date | None = None
+    bag: Annotated[str, Meta(max_length=300)] | None = None
 
 
 class ScanList(msgspec.Struct, forbid_unknown_fields=True):
@@ -150,7 +153,8 @@ class Item(msgspec.Struct, omit_defaults=True):
 class ScanOutcome(msgspec.Struct, omit_defaults=True):
     """What became of one scan.
 
-    ``recorded``, perhaps with remarks, or ``refused`` with an error.
+    ``recorded``, perhaps with remarks, or ``refused`` with an error. Of a bag's code,
+    ``bag`` is its number and ``items`` how many inside it was recorded of.
     """
 
     id: str
@@ -159,6 +163,8 @@ class ScanOutcome(msgspec.Struct, omit_defaults=True):
     error: str | None = None
     detail: str | None = None
     item: Item | None = None
+    bag: str | None = None
+    items: int | None = None
 
 
 class Outcomes(msgspec.Struct):
@@ -227,6 +233,8 @@ def scan(
         reason=given.reason,
         note=given.note,
         bind_to=given.bind_to,
+        corrects=given.corrects,
+        old_papers=given.old_papers,
         proof=handoffs.Proof(
             proof.kind,
             proof.code,
@@ -239,6 +247,7 @@ def scan(
         else None,
         dossier_code=given.dossier_code,
         due_on=given.due_on,
+        bag=given.bag,
     )
 
 
@@ -292,6 +301,8 @@ def outcome(answered: Outcome, sight: Sight | None, lang: str) -> ScanOutcome:
         error=type(answered.error).__name__ if answered.error else None,
         detail=sentence(answered.error, lang),
         item=item(sight, lang) if sight else None,
+        bag=answered.waybill if answered.inside else None,
+        items=answered.written if answered.inside else None,
     )
 
 
