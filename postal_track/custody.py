@@ -570,9 +570,17 @@ _STAGE_AFTER: dict[Step, Stage] = {
 }
 
 
+_BORN_WITH = {
+    PartyKind.STAFF: Stage.IN_TRANSIT,  # taken along, or refused at the door
+    PartyKind.OFFICE: Stage.AT_OFFICE,
+}
+
+
 def _stage(now: Custody, event: Event) -> Stage:
     if event.step is Step.RECEIVED:
         return Stage.RECEIVED if event.taker == now.addressee else Stage.MISROUTED
+    if event.step is Step.READY and event.taker is not None:
+        return _BORN_WITH.get(event.taker.kind, Stage.READY)
     if event.step is Step.ACCEPTED:
         over_the_counter = (
             event.taker is not None and event.taker.kind is PartyKind.OFFICE

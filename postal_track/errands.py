@@ -1,0 +1,185 @@
+"""What an agency asks the post to carry besides results: each errand is a leg.
+
+Papers that go back, papers that are still wanted, a transfer to another agency, the
+appointment slip. Every errand has the sender's id: twice is once. Needs the agency's
+own officer; what is under way lives under the same law of custody as every item.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from uuid import UUID
+
+from asyncpg import Connection, Record
+
+from postal_track import codes, legs, outgoing, promises
+from postal_track.custody import (
+    CITIZEN,
+    UNACCEPTED,
+    Leg,
+    Party,
+    PartyKind,
+    Reason,
+    Role,
+)
+from postal_track.database import transaction
+from postal_track.errors import BadInput, Conflict, NotAllowed, NotFound, Problem
+from postal_track.legs import Birth
+from postal_track.orders import MOST_OF_ONE_PAPER
+from postal_track.staff import Actor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Errand:
+    """What an agency wants carried. ``id`` is the sender's; ``token`` the dossier's.
+
+    ``reason``: why papers go back. ``until``: by when a supplement is wanted. ``to``:
+    the code of the agency a dossier is transferred to.
+    """
+
+    id: UUID
+    token: str
+    leg: Leg
+    originals: int
+    copies: int
+    reason: Reason | None = None
+    until: date | None = None
+    to: str = ""
+
+
+async def send(errand: Errand, actor: Actor) -> str:
+    """Open the leg that an errand is; its waybill.
+
+    Raises ``BadInput`` for what is missing, ``NotFound`` for a dossier that is not this
+    agency's, ``Conflict`` when such a leg is under way already.
+    """
+    (waybill,) = await send_all([errand], actor)
+    return waybill
+
+
+async def send_all(errands: Sequence[Errand], actor: Actor) -> list[str]:
+    """Open the legs of many errands, or of none; their waybills in the same order."""
+    if actor.role is not Role.OFFICER:
+        raise NotAllowed
+    for errand in errands:
+        _check(errand)
+    told: list[int] = []
+    waybills = {}
+    async with transaction() as connection:
+        # In one order for everybody, so that two lists do not wait in a circle.
+        for errand in sorted(errands, key=lambda one: one.token):
+            waybill, texts = await _open(connection, errand, actor)
+            waybills[errand.id] = waybill
+            told += texts
+    await outgoing.poke(told)
+    return [waybills[errand.id] for errand in errands]
+
+
+def _check(errand: Errand) -> None:
+    problems = []
+    counted = errand.originals + errand.copies
+    if min(errand.originals, errand.copies) < 0 or not 0 < counted <= MOST_OF_ONE_PAPER:
+        problems.append(
+            Problem(
+                "originals",
+                "Count the papers: at least one.",
+                "Hãy ghi số giấy tờ, ít nhất một.",
+            )
+        )
+    if errand.leg is Leg.BRING_BACK and errand.reason not in UNACCEPTED:
+        problems.append(
+            Problem("reason", "Say why they go back.", "Hãy chọn lý do trả lại.")
+        )
+    if errand.leg is Leg.SUPPLEMENT and errand.until is None:
+        problems.append(Problem("until", "Say by when.", "Hãy ghi thời hạn bổ sung."))
+    if errand.leg not in _ERRANDS:
+        problems.append(
+            Problem("leg", "Choose an errand.", "Hãy chọn việc cần chuyển.")
+        )
+    if problems:
+        raise BadInput(tuple(problems))
+
+
+_ERRANDS = frozenset({Leg.BRING_BACK, Leg.SUPPLEMENT, Leg.TRANSFER, Leg.SLIP})
+
+
+async def _open(
+    connection: Connection, errand: Errand, actor: Actor
+) -> tuple[str, list[int]]:
+    dossier = await connection.fetchrow(
+        "SELECT id, agency, office FROM dossier WHERE token = $1 FOR UPDATE",
+        errand.token,
+    )
+    # Another agency's dossier is as good as none.
+    if dossier is None or _agency(dossier["agency"]) not in actor.places:
+        raise NotFound
+    before = await connection.fetchrow(
+        """
+        SELECT i.waybill, e.id FROM item i JOIN event e ON e.item = i.id AND e.seq = 1
+        WHERE i.dossier = $1 AND i.leg = $2 AND (e.id = $3 OR i.stage NOT IN
+            ('received', 'delivered', 'refused', 'returned', 'cancelled', 'lost'))
+        """,
+        dossier["id"],
+        errand.leg.value,
+        errand.id,
+    )
+    if before is not None and before["id"] == errand.id:
+        return str(before["waybill"]), []
+    if before is not None:
+        raise Conflict(
+            why=f"such papers are under way as {before['waybill']}",
+            why_vi=f"giấy tờ loại này đang được chuyển, mã {before['waybill']}",
+        )
+    birth = await _birth(connection, errand, actor, dossier)
+    chain = await legs.bear(connection, birth)
+    if birth.holder == CITIZEN:
+        until = birth.at + timedelta(days=365)
+        await codes.make(connection, [chain.id], "pickup", birth.at, until)
+    return chain.waybill, await legs.announce(connection, chain, birth)
+
+
+async def _birth(
+    connection: Connection, errand: Errand, actor: Actor, dossier: Record
+) -> Birth:
+    now = datetime.now(UTC)
+    agency = _agency(dossier["agency"])
+    office = Party(PartyKind.OFFICE, dossier["office"])
+    fetched = errand.leg is Leg.SUPPLEMENT
+    addressee = CITIZEN
+    if fetched:
+        addressee = agency
+    elif errand.leg is Leg.TRANSFER:
+        addressee = await _other(connection, errand.to, agency)
+    return Birth(
+        id=errand.id,
+        dossier=dossier["id"],
+        leg=errand.leg,
+        by=actor.party,
+        # A booking is to be collected by the citizen's office.
+        place=office if fetched else agency,
+        holder=CITIZEN if fetched else agency,
+        addressee=addressee,
+        at=now,
+        originals=errand.originals,
+        copies=errand.copies,
+        promised_on=errand.until or promises.promise("result", now),
+        release_to=None if fetched else office,
+        reason=errand.reason,
+    )
+
+
+def _agency(number: int) -> Party:
+    return Party(PartyKind.AGENCY, number)
+
+
+async def _other(connection: Connection, code: str, own: Party) -> Party:
+    number = await connection.fetchval("SELECT id FROM agency WHERE code = $1", code)
+    if number is None or _agency(number) == own:
+        raise BadInput(
+            (
+                Problem(
+                    "to", "Choose another agency.", "Hãy chọn cơ quan khác để chuyển."
+                ),
+            )
+        )
+    return _agency(number)
