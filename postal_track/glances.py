@@ -21,6 +21,7 @@ from postal_track.batching import Together
 from postal_track.custody import Stage
 from postal_track.database import engine, transaction
 from postal_track.errors import NoMatch, PostalTrackError, TooOften
+from postal_track.limits import Limit
 from postal_track.lookups import read
 
 LOCAL = ZoneInfo("Asia/Ho_Chi_Minh")
@@ -58,13 +59,14 @@ _neighbourhood = lru_cache(1_000)(limits.neighbourhood)
 @cache
 def _together() -> Together[_Ask, _Answer]:
     # One at a time: the more wait, the more share the next way to the server.
-    return Together(_Glances().look, most=200)
+    return Together(Glances(misses.reads()).look, most=200)
 
 
 @dataclass(slots=True)
-class _Glances:
+class Glances:
     """Many glances at once, and what this process has not told the others yet."""
 
+    limit: Limit  # of one address
     unsaid: Counter[str] = field(default_factory=Counter)
     said: dict[bytes, int] = field(default_factory=dict)  # what all had read by then
     said_at: float = float("-inf")
@@ -91,7 +93,7 @@ class _Glances:
             if time.monotonic() - self.said_at < TOLD_EVERY:
                 return list(await connection.fetch(_LOOK, missed, waybills))
             reads = {
-                misses.window(misses.reads(), neighbour, now): times
+                misses.window(self.limit, neighbour, now): times
                 for neighbour, times in self.unsaid.items()
             }
             rows = await connection.fetch(
@@ -105,7 +107,7 @@ class _Glances:
     def _shut(
         self, neighbour: str, counts: dict[bytes, int], now: datetime
     ) -> TooOften | None:
-        read = misses.window(misses.reads(), neighbour, now)
+        read = misses.window(self.limit, neighbour, now)
         if self.said.get(read.key, 0) + self.unsaid[neighbour] > read.limit.most:
             return read.refusal(now)
         return misses.shut_by(misses.of_address(neighbour, now), counts, now)

@@ -8,7 +8,7 @@ import socket
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -29,8 +29,9 @@ from postal_track.errors import (
     TooOften,
     WaybillCheckDigit,
 )
-from postal_track.glances import Glance, glance
+from postal_track.glances import Glance, Glances, glance
 from postal_track.labels import own_url
+from postal_track.limits import Limit
 from postal_track.s10 import spaced, waybill
 from tests.axe import assert_accessible
 from tests.cast import ADDRESS, OWNER, PHONE, Cast, order, travel, visitor
@@ -139,6 +140,22 @@ class TestAWaybillAlone:
             each.stage if isinstance(each, Glance) else type(each) for each in answers
         ]
         assert told == [Stage.BOOKED, NoMatch, Stage.AT_OFFICE] * 5
+
+    async def test_a_flood_from_one_address_is_stopped_in_one_process_too(
+        self, cast: Cast
+    ) -> None:
+        code = await travel(cast, "booked")
+        await the_minute_is_young()
+        here = Glances(Limit("read in a test", 20, timedelta(minutes=1)))
+        told = [(await here.look([(code, HERE)]))[0] for _ in range(25)]
+        assert [type(each) for each in told] == [Glance] * 20 + [TooOften] * 5
+        # Another process hears of it, and other addresses do not.
+        there = Glances(here.limit)
+        while here.unsaid:  # it tells the others five times a second
+            await here.look([(code, "192.0.2.1")])
+        (same,) = await there.look([(code, HERE)])
+        (other,) = await there.look([(code, "192.0.2.2")])
+        assert (type(same), type(other)) == (TooOften, Glance)
 
 
 class TestGuessing:
@@ -409,8 +426,7 @@ class TestOverHttp:
             async with httpx.AsyncClient() as client:
                 for port in ports:
                     await _answers(client, port)
-                if (left := 60 - time.time() % 60) < 10:
-                    await asyncio.sleep(left)  # the minute must not end in between
+                await the_minute_is_young()
                 told = await asyncio.gather(
                     *(
                         client.get(
@@ -430,6 +446,13 @@ class TestOverHttp:
         assert (statuses.count(200), statuses.count(429)) == (20, 40)
         assert [answer.json()["error"] for answer in briefs] == ["TooOften"] * 2
         assert int(briefs[0].headers["retry-after"]) <= 60
+
+
+async def the_minute_is_young() -> None:
+    """Begin early enough in a minute's count that it does not end in between."""
+    left = 60 - time.time() % 60
+    if left < 10:
+        await asyncio.sleep(left)
 
 
 def _free_port() -> int:
