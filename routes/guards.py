@@ -5,7 +5,7 @@ Only the rules of standing are asked here; what a role may do with an item is
 ``postal_track``'s to say.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from litestar import Request
@@ -87,7 +87,11 @@ class Forms:
         await (self.app if unchecked else self.checked)(scope, receive, send)
 
 
-def logged_in(
+# Guards are asynchronous although they wait for nothing: Litestar would hand others to
+# a thread, and that takes longer than all that they do.
+
+
+async def logged_in(
     connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler
 ) -> None:
     """Let members of staff pass."""
@@ -99,13 +103,13 @@ def logged_in(
 
 def only(
     *roles: Role,
-) -> Callable[[ASGIConnection[Any, Any, Any, Any], BaseRouteHandler], None]:
+) -> Callable[[ASGIConnection[Any, Any, Any, Any], BaseRouteHandler], Awaitable[None]]:
     """Make a guard that lets these roles pass."""
 
-    def guard(
+    async def guard(
         connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler
     ) -> None:
-        logged_in(connection, handler)
+        await logged_in(connection, handler)
         actor: Actor = connection.scope["user"]
         if actor.role not in roles:
             raise NotAllowed
