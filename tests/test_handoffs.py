@@ -454,8 +454,9 @@ async def test_of_two_acceptances_at_once_both_are_kept_and_one_is_flagged(
         one(cast.alice, Step.ACCEPTED, waybill, proof=SIGNED),
         one(cast.amy, Step.ACCEPTED, waybill, proof=SIGNED),
     )
-    flagged = [answer for answer in answers if Kind.UNANNOUNCED in answer.remarks]
-    assert len(flagged) == 1
+    # Whichever is written second: it took from someone, or it came late into a story
+    # that it does not fit.
+    assert sum(bool(answer.remarks) for answer in answers) == 1
     assert await database.fetchval("SELECT count(*) FROM event") == 3
 
 
