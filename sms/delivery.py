@@ -26,6 +26,7 @@ import msgspec
 from sms import outcomes
 from sms.errors import GatewayError
 from sms.gateways import Answer, Gateway, Outgoing
+from sms.outcomes import Taken
 from sms.refusals import Matter, refusal
 from sms.rules import (
     Ask,
@@ -124,6 +125,8 @@ class Courier:
         self._free = asyncio.Semaphore(self.rules.parallel)
         self._claiming = asyncio.Lock()
         self._silences: Counter[str] = Counter()
+        self._waiting: list[tuple[Taken, asyncio.Future[None]]] = []
+        self._writer: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._stopping = False
 
@@ -178,6 +181,8 @@ class Courier:
         self._stopping = True
         if self._tasks:
             _, late = await asyncio.wait(self._tasks, timeout=patience)
+            if late and self._writer is not None:
+                late.add(self._writer)
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
@@ -463,7 +468,7 @@ class Courier:
         await asyncio.sleep(job.starts - time.monotonic())
         # Late, another worker may soon ask and send; then it must not be us as well.
         if self._stopping or time.monotonic() > job.deadline:
-            await self._keep(job, lambda connection: _give_back(connection, job))
+            await self._keep(lambda connection: _give_back(connection, job))
             return
         called = time.monotonic()
         try:
@@ -482,29 +487,78 @@ class Courier:
             self.tally.took(time.monotonic() - called)
             self.tally.sent += 1
             self._silences[gateway.name] = 0
-            await self._keep(
-                job, lambda connection: self._accepted(connection, job, answer)
-            )
+            if answer.status in MISSED:
+                await self._keep(
+                    lambda connection: self._accepted(connection, job, answer)
+                )
+            else:
+                await self._together(self._taken(job, answer))
             return
         await self._refused(job, gateway, error)
 
     async def _accepted(
         self, connection: asyncpg.Connection, job: Job, answer: Answer
     ) -> None:
+        await outcomes.accepted(connection, [self._taken(job, answer)])
+        if answer.status in MISSED:
+            await self._heard(connection, job, answer)
+
+    def _taken(self, job: Job, answer: Answer) -> Taken:
         gateway = self._by_name[job.verdict.gateway]
-        looks = self.rules.looks if gateway.can_look else ()
-        await outcomes.accepted(
-            connection,
-            job.text.id,
-            job.number,
+        return Taken(
+            message=job.text.id,
+            number=job.number,
             gateway=gateway.name,
             provider_id=answer.provider_id,
             delivered=answer.status is Status.DELIVERED,
             price=self.rules.prices.get(gateway.name, 0),
-            look_after=looks[0] if looks else None,
+            look_after=self.rules.looks[0]
+            if gateway.can_look and self.rules.looks
+            else None,
         )
-        if answer.status in MISSED:
-            await self._heard(connection, job, answer)
+
+    async def _together(self, taken: Taken) -> None:
+        """Write down that a text was taken, with all that wait to be written.
+
+        A commit costs the disk as much for one as for many. While one is under way the
+        next gather.
+        """
+        written: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append((taken, written))
+        if self._writer is None:
+            self._writer = asyncio.create_task(self._write_waiting())
+        await written
+
+    async def _write_waiting(self) -> None:
+        try:
+            while self._waiting:
+                batch, self._waiting = self._waiting, []
+                await self._write_batch(batch)
+        finally:
+            self._writer = None
+
+    async def _write_batch(
+        self, batch: list[tuple[Taken, asyncio.Future[None]]]
+    ) -> None:
+        try:
+            await self._keep(
+                lambda connection: outcomes.accepted(
+                    connection, [taken for taken, _ in batch]
+                )
+            )
+        except Exception as fault:
+            if len(batch) > 1 and not isinstance(fault, DATABASE_AWAY):
+                # One that cannot be written must not take the others with it.
+                for one in batch:
+                    await self._write_batch([one])
+                return
+            for _, written in batch:
+                if not written.done():
+                    written.set_exception(fault)
+            return
+        for _, written in batch:
+            if not written.done():
+                written.set_result(None)
 
     async def _heard(
         self, connection: asyncpg.Connection, job: Job, answer: Answer
@@ -524,13 +578,13 @@ class Courier:
             self.tally.unsure += 1
             self._silences[gateway.name] += 1
             await self._keep(
-                job, lambda connection: self._silence(connection, job, gateway, fault)
+                lambda connection: self._silence(connection, job, gateway, fault)
             )
             return
         self.tally.refused += 1
         self._silences[gateway.name] = 0
         await self._keep(
-            job, lambda connection: self._turned_down(connection, job, gateway, fault)
+            lambda connection: self._turned_down(connection, job, gateway, fault)
         )
 
     async def _silence(
@@ -612,24 +666,21 @@ class Courier:
             wait = self.rules.back_off(job.looks + 1, fault.retry_after)
             error = str(fault)
             await self._keep(
-                job,
                 lambda connection: outcomes.keep_unsure(
                     connection, job.text.id, job.number, wait, error
                 ),
             )
             return
         if found is None:
-            await self._keep(job, lambda connection: self._not_taken(connection, job))
+            await self._keep(lambda connection: self._not_taken(connection, job))
             return
         try:
             await self._keep(
-                job,
                 lambda connection: self._accepted(connection, job, found),
             )
         except asyncpg.UniqueViolationError:
             # Two alike were in doubt at once, and the other was quicker. Ask again.
             await self._keep(
-                job,
                 lambda connection: outcomes.keep_unsure(
                     connection, job.text.id, job.number, 0.0, "found another's"
                 ),
@@ -672,11 +723,10 @@ class Courier:
                 await self._heard(connection, job, answer)
             await outcomes.look_later(connection, job.text.id, later)
 
-        await self._keep(job, write)
+        await self._keep(write)
 
     async def _keep(
         self,
-        job: Job,
         write: Callable[[asyncpg.Connection], Awaitable[Any]],
     ) -> None:
         """Write an outcome down, and try again while the database is away."""
@@ -689,7 +739,7 @@ class Courier:
             except DATABASE_AWAY as fault:
                 if time.monotonic() > until:
                     raise
-                log.warning("text %d: %s; writing it again", job.text.id, fault)
+                log.warning("an outcome is written again: %s", fault)
                 await asyncio.sleep(wait)
                 wait = min(wait * 2, 2.0)
             else:

@@ -7,6 +7,8 @@ Each function joins the caller's transaction. Does not call a gateway.
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -25,64 +27,84 @@ MAY_BECOME = {
 """From which statuses a status can be reached: the arrows, read backwards."""
 
 
-async def accepted(
-    connection: asyncpg.Connection,
-    message: int,
-    number: int,
-    *,
-    gateway: str,
-    provider_id: str,
-    delivered: bool,
-    price: int,
-    look_after: float | None,
-) -> bool:
-    """Note that a gateway took a text at attempt `number`.
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A gateway's word that it took a text at attempt `number`.
 
-    `look_after`: seconds until it is looked up, should no receipt come. When a receipt
-    has said more already, that stays. Returns False when the text had been taken before
-    under another id: it has gone out twice.
-    Raises UniqueViolationError when the id is another text's.
+    `price`: VND for a segment. `look_after`: seconds until the text is looked up,
+    should no receipt come.
     """
-    status = Status.DELIVERED if delivered else Status.SENT
-    row = await connection.fetchrow(
+
+    message: int
+    number: int
+    gateway: str
+    provider_id: str
+    delivered: bool
+    price: int
+    look_after: float | None
+
+
+async def accepted(connection: asyncpg.Connection, taken: Sequence[Taken]) -> None:
+    """Note which texts gateways took.
+
+    Where a receipt has said more already, that stays. A text that had been taken before
+    under another id has gone out twice, which is logged.
+    Raises UniqueViolationError when one of the ids is another text's.
+    """
+    taken = sorted(taken, key=lambda one: one.message)
+    rows = await connection.fetch(
         """
-        WITH tried AS (
-            UPDATE sms_attempt
-            SET outcome = 'accepted', ended_at = now(), provider_id = $4,
+        WITH one AS (
+            SELECT * FROM unnest(
+                $1::bigint[], $2::int[], $3::text[], $4::text[], $5::bool[], $6::int[],
+                $7::float8[]
+            ) AS one(message, number, gateway, provider_id, delivered, price, after)
+        ), tried AS (
+            UPDATE sms_attempt a
+            SET outcome = 'accepted', ended_at = now(), provider_id = one.provider_id,
                 error_code = '', error = ''
-            WHERE message = $1 AND number = $2
+            FROM one WHERE a.message = one.message AND a.number = one.number
         )
-        UPDATE sms_message
-        SET status = CASE WHEN status = ANY($7::text[]) THEN $5 ELSE status END,
+        UPDATE sms_message m
+        SET status = CASE
+                WHEN delivered AND status = ANY($9::text[]) THEN 'delivered'
+                WHEN status = ANY($8::text[]) THEN 'sent'
+                ELSE status
+            END,
             due_at = CASE
-                WHEN status = ANY($7::text[]) THEN now() + make_interval(secs => $8)
+                WHEN delivered AND status = ANY($9::text[]) THEN NULL
+                WHEN status = ANY($8::text[])
+                THEN now() + make_interval(secs => one.after)
                 ELSE due_at
             END,
             ended_at = CASE
-                WHEN status = ANY($7::text[]) AND $5 <> 'sent' THEN now() ELSE ended_at
+                WHEN delivered AND status = ANY($9::text[]) THEN now() ELSE ended_at
             END,
-            gateway = $3, provider_id = $4, unsure = false, leased_by = NULL,
-            sent_at = coalesce(sent_at, now()), cost = segments * $6, looks = 0,
-            error_code = CASE WHEN status = ANY($7::text[]) THEN '' ELSE error_code END,
-            error = ''
-        WHERE id = $1 AND (provider_id IS NULL OR provider_id = $4)
-        RETURNING status
+            error_code = CASE WHEN status = ANY($8::text[]) THEN '' ELSE error_code END,
+            gateway = one.gateway, provider_id = one.provider_id, unsure = false,
+            leased_by = NULL, sent_at = coalesce(sent_at, now()),
+            cost = segments * one.price, looks = 0, error = ''
+        FROM one
+        WHERE m.id = one.message
+            AND (m.provider_id IS NULL OR m.provider_id = one.provider_id)
+        RETURNING m.id
         """,
-        message,
-        number,
-        gateway,
-        provider_id,
-        status,
-        price,
-        MAY_BECOME[status],
-        None if delivered else look_after,
+        [one.message for one in taken],
+        [one.number for one in taken],
+        [one.gateway for one in taken],
+        [one.provider_id for one in taken],
+        [one.delivered for one in taken],
+        [one.price for one in taken],
+        [one.look_after for one in taken],
+        MAY_BECOME[Status.SENT],
+        MAY_BECOME[Status.DELIVERED],
     )
-    if row is None:
-        log.error(
-            "text %d was taken twice, the second time as %s", message, provider_id
-        )
-        return False
-    return True
+    written = {row["id"] for row in rows}
+    for one in taken:
+        if one.message not in written:
+            log.error(
+                "text %d was taken twice, also as %s", one.message, one.provider_id
+            )
 
 
 async def hear(
@@ -125,11 +147,16 @@ async def hear(
     if row["provider_id"] not in (None, provider_id):
         log.error("text %d was taken twice, also as %s", row["id"], provider_id)
         return old
+    unheard = row["provider_id"] is None
+    if status is None and unheard:
+        # A word we do not know yet; but who speaks of a text has taken it.
+        status = Status.SENT
     new = old if status is None else advance(old, status)
-    if row["provider_id"] is None:
-        await _adopt(connection, row["id"], gateway, provider_id)
     if new is not old:
         await _move(connection, row["id"], new, error_code)
+    if unheard:
+        await _adopt(connection, row["id"], gateway, provider_id)
+    if new is not old:
         await _follow(connection, row["id"], row["recipient"], new, error_code)
     return new
 

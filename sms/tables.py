@@ -79,6 +79,8 @@ class Message(Table, tablename="sms_message"):
     sane = Check("version >= 1 AND segments >= 1 AND tries >= 0 AND cost >= 0")
     unsent_is_due = Check("due_at IS NOT NULL OR status NOT IN ('queued','sending')")
     sent_by_someone = Check("provider_id IS NULL OR gateway IS NOT NULL")
+    # What a gateway has taken can never be sent again, whatever a program thinks.
+    taken_once = Check("provider_id IS NULL OR status NOT IN ('queued','sending')")
 
 
 class Attempt(Table, tablename="sms_attempt"):

@@ -79,6 +79,7 @@ async def test_the_database_keeps_the_rules_of_a_row(database: Any) -> None:
         "segments = 0",
         "due_at = NULL",
         "provider_id = 'SM1'",
+        "provider_id = 'SM1', gateway = 'twilio'",
     ):
         with pytest.raises(asyncpg.CheckViolationError):
             await database.execute(
@@ -93,7 +94,10 @@ async def test_two_rows_cannot_be_the_same_message_at_the_provider(
     await put_in(text(), text())
     with pytest.raises(asyncpg.UniqueViolationError):
         await database.execute(
-            "UPDATE sms_message SET gateway = 'twilio', provider_id = 'SM1'"
+            """
+            UPDATE sms_message
+            SET status = 'sent', gateway = 'twilio', provider_id = 'SM1'
+            """
         )
 
 

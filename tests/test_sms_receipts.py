@@ -145,6 +145,16 @@ async def test_a_receipt_makes_a_text_known_whose_answer_was_lost(
     assert double.requests["create"] == 1
 
 
+async def test_a_word_not_known_yet_still_says_that_a_text_was_taken(
+    database: Any, double: Double, hands: Courier
+) -> None:
+    double.manners, double.lists = [TAKES_AND_DROPS], False
+    message, sid = await sent(hands, double)
+    await double.tell(sid, "brand-new")
+    known = await row(database, message)
+    assert (known["status"], known["provider_id"]) == ("sent", sid)
+
+
 async def test_an_undelivered_text_goes_to_the_second_number(
     database: Any, double: Double, hands: Courier
 ) -> None:
