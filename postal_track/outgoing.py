@@ -109,7 +109,8 @@ def _text(name: str, occasion: Occasion, row: Record, otp: str, now: datetime) -
         params=composed.params,
         body=composed.body,
         group=f"dossier:{row['dossier']}",
-        secret="otp" if otp else "",
+        # Whoever has the link is the citizen, as far as his page can tell.
+        secret="otp,link" if otp else "link",
         not_before=None,
         expires_at=_expiry(name, occasion, now),
     )

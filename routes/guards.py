@@ -22,6 +22,7 @@ from postal_track.staff import Actor, whose
 
 SESSION = "session"
 _FORM = b"application/x-www-form-urlencoded"
+_SIGNED = ("/sms/receipts/", "/sms/inbound/")
 _OPEN = ("/static/", "/npm/", "/health", "/metrics", "/schema")
 
 
@@ -71,7 +72,7 @@ class Forms:
         """Check, unless a bearer token speaks or a provider signs its call."""
         headers = dict(scope.get("headers", []))
         bearer = headers.get(b"authorization", b"").lower().startswith(b"bearer ")
-        signed = scope.get("path", "").startswith("/sms/")
+        signed = scope.get("path", "").startswith(_SIGNED)
         nobody = scope.get("path", "").startswith(
             "/api/"
         ) and f"{SESSION}=".encode() not in headers.get(b"cookie", b"")
