@@ -79,7 +79,7 @@ class Texting:
     SMS_PARALLEL: int = _setting(
         "How many texts one worker hands over at the same time.",
         _whole(1, 1000),
-        default=40,
+        default=60,
     )
     SMS_TIMEOUT_SECONDS: int = _setting(
         "How long a gateway may take to answer.", _whole(1, 60), default=10

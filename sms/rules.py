@@ -45,7 +45,7 @@ class Rules:
     uncapped: frozenset[str] = frozenset()
     gap: float = 2.0
     rate: float = 50.0
-    parallel: int = 40
+    parallel: int = 60
     timeout: float = 10.0
     settle: float = 30.0
     horizon: float = 2.0
