@@ -28,6 +28,10 @@ SECRET_LENGTH = 32
 _KEY = re.compile(r"[0-9A-Fa-f]{64}")
 
 
+# Host and port, so that a label's QR code stays small enough to be read from 25 mm.
+LONGEST_HOST = 34
+
+
 class SettingsError(Exception):
     """One or more settings cannot be used; each has its own sentence."""
 
@@ -74,6 +78,21 @@ def _web_address(value: str) -> str:
     if not urlsplit(value).netloc:
         raise _WrongError("must be an address such as https://track.example.vn")
     return _address("http", "https")(value).rstrip("/")
+
+
+def _label_address(value: str) -> str:
+    """Read an address that can stand in a label's compact QR code."""
+    address = _web_address(value)
+    parts = urlsplit(address)
+    if parts.path or parts.query or parts.fragment:
+        raise _WrongError(
+            "must be a bare address, without a path: it is on every label"
+        )
+    if len(parts.netloc) > LONGEST_HOST:
+        raise _WrongError(
+            f"is too long for a label: host and port may have {LONGEST_HOST} characters"
+        )
+    return address
 
 
 def _secret(value: str) -> str:
@@ -134,7 +153,7 @@ class Settings:
     )
     PUBLIC_URL: str = _setting(
         "The address people and phones reach us at; it is on every label.",
-        _web_address,
+        _label_address,
         default="",
         shown="http://localhost:<PORT>",
     )
@@ -251,6 +270,41 @@ class Settings:
         "How many days an item is held at the counter before it goes back.",
         _whole(1, 365),
         default=8,
+    )
+    SEARCH_DAYS: int = _setting(
+        "How many working days a missing item is searched for before it is lost.",
+        _whole(1, 365),
+        default=7,
+    )
+    SILENT_HOURS: int = _setting(
+        "After how many hours of working days without news an item is too silent.",
+        _whole(1, 24 * 60),
+        default=48,
+    )
+    MAX_SPEED_KMH: int = _setting(
+        "Faster than this between two scans, one of a person's places is doubted.",
+        _whole(10, 2000),
+        default=150,
+    )
+    CLAIM_MONTHS: int = _setting(
+        "How many months one may claim for a loss or delay (check the law in force).",
+        _whole(1, 120),
+        default=6,
+    )
+    DAMAGE_CLAIM_MONTHS: int = _setting(
+        "How many months one may claim for damage (check the law in force).",
+        _whole(1, 120),
+        default=1,
+    )
+    SETTLE_MONTHS: int = _setting(
+        "Within how many months a claim is settled (check the law in force).",
+        _whole(1, 24),
+        default=2,
+    )
+    COMPENSATION_TIMES: int = _setting(
+        "How many times the postage a compensation is at least (check the law).",
+        _whole(1, 100),
+        default=4,
     )
 
     @classmethod
