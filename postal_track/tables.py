@@ -390,7 +390,11 @@ class OneTimeCode(Table):
 
 
 class Irregularity(Table):
-    """What someone must put right about a handover, with an owner and an end."""
+    """What someone must put right about a handover, with an owner and an end.
+
+    ``giver`` and ``receiver``: between whom it is, when someone opened it by hand; else
+    the event tells. An end is final (by trigger).
+    """
 
     id = BigSerial(primary_key=True)
     item = ForeignKey(Item, null=False, on_delete=OnDelete.restrict)
@@ -403,9 +407,23 @@ class Irregularity(Table):
     ended_at = Timestamptz(null=True, default=None)
     ended_by = ForeignKey(Staff, null=True, default=None)
     ending = Varchar(length=240)
+    outcome = Varchar(length=12, null=True, default=None)
+    opened_by = ForeignKey(Staff, null=True, default=None, on_delete=OnDelete.restrict)
+    giver = Varchar(length=24, null=True, default=None)
+    receiver = Varchar(length=24, null=True, default=None)
 
     irregularity_once = Unique([event, kind])
     irregularity_ended_by_someone = Check("(ended_at IS NULL) = (ended_by IS NULL)")
+    irregularity_known_outcome = Check(
+        "outcome IN ('found','corrected','new_seal','reforwarded','compensated',"
+        "'lost','unfounded','other')"
+    )
+    irregularity_outcome_at_the_end = Check("outcome IS NULL OR ended_at IS NOT NULL")
+    irregularity_other_needs_words = Check("outcome <> 'other' OR ending <> ''")
+    irregularity_by_hand_has_sides = Check(
+        "(opened_by IS NULL) = (giver IS NULL) AND (opened_by IS NULL) ="
+        " (receiver IS NULL)"
+    )
 
 
 class Reading(Table):
@@ -601,3 +619,104 @@ class HandoverLine(Table):
         "(outcome IS NULL) = (said_by IS NULL) AND (said_by IS NULL) ="
         " (said_at IS NULL)"
     )
+
+
+class Minute(Table):
+    """What one side states about an irregularity: a line of the minutes (bien ban).
+
+    ``party`` is whom the writer speaks for, ``owner`` to whom he hands the irregularity
+    over, if he does. Append-only by trigger, but for the words: they can be erased.
+    """
+
+    id = BigSerial(primary_key=True)
+    irregularity = ForeignKey(Irregularity, null=False, on_delete=OnDelete.restrict)
+    side = Varchar(length=8)
+    party = Varchar(length=24)
+    by = ForeignKey(Staff, null=False, on_delete=OnDelete.restrict)
+    words = Varchar(length=1000)
+    originals = SmallInt(null=True, default=None)  # counted again
+    copies = SmallInt(null=True, default=None)
+    seal_no = Varchar(length=20, null=True, default=None)  # the new one
+    owner = Varchar(length=24, null=True, default=None)
+    at = Timestamptz()
+
+    minute_known_side = Check("side IN ('giver','receiver','other')")
+    minute_party_shape = Check("party ~ '^(staff|office|agency):[1-9][0-9]*$'")
+    minute_owner_shape = Check("owner ~ '^(staff|office|agency):[1-9][0-9]*$'")
+    minute_counts_sane = Check("originals >= 0 AND copies >= 0 AND seal_no <> ''")
+
+
+class EnvelopePhoto(Table):
+    """A photo of an envelope, never of an ID card: re-encoded, without metadata.
+
+    ``digest`` is its SHA-256. Append-only by trigger, but for the picture: it can be
+    erased.
+    """
+
+    id = BigSerial(primary_key=True)
+    irregularity = ForeignKey(Irregularity, null=False, on_delete=OnDelete.restrict)
+    by = ForeignKey(Staff, null=False, on_delete=OnDelete.restrict)
+    at = Timestamptz()
+    digest = Bytea()
+    picture = Bytea(null=True, default=None)  # JPEG
+
+    envelope_photo_once = Unique([irregularity, digest])
+    envelope_photo_sane = Check(
+        "length(digest) = 32 AND length(picture) BETWEEN 1 AND 1572864"
+    )
+
+
+class Claim(Table):
+    """A citizen's claim (khieu nai) for a loss, a delay or damage.
+
+    ``least`` is what an accepted claim is worth at least, by the rule in force then.
+    Decided once and settled once (by trigger).
+    """
+
+    id = BigSerial(primary_key=True)
+    number = Char(length=12, unique=True)
+    dossier = ForeignKey(Dossier, null=False, on_delete=OnDelete.restrict)
+    item = ForeignKey(Item, null=False, on_delete=OnDelete.restrict)
+    irregularity = ForeignKey(
+        Irregularity, null=True, default=None, on_delete=OnDelete.restrict
+    )
+    kind = Varchar(length=6)
+    state = Varchar(length=8)
+    words = Varchar(length=1000)
+    opened_at = Timestamptz()
+    opened_by = ForeignKey(Staff, null=True, default=None, on_delete=OnDelete.restrict)
+    settle_by = Date()
+    decided_at = Timestamptz(null=True, default=None)
+    decided_by = ForeignKey(Staff, null=True, default=None, on_delete=OnDelete.restrict)
+    reason = Varchar(length=500)  # of the decision
+    postage = Integer(null=True, default=None)  # VND that was paid for the item
+    least = Integer(null=True, default=None)
+    amount = Integer(null=True, default=None)
+    settled_at = Timestamptz(null=True, default=None)
+    settled_by = ForeignKey(Staff, null=True, default=None, on_delete=OnDelete.restrict)
+    receipt = Varchar(length=80)  # by which it was paid
+
+    claim_number_shape = Check("number ~ '^KN[0-9]{10}$'")
+    claim_known_kind = Check("kind IN ('loss','delay','damage')")
+    claim_known_state = Check("state IN ('opened','accepted','rejected','settled')")
+    claim_decided_by_someone = Check(
+        "(state = 'opened') = (decided_at IS NULL) AND (decided_at IS NULL) ="
+        " (decided_by IS NULL)"
+    )
+    claim_rejected_with_reason = Check("state <> 'rejected' OR reason <> ''")
+    claim_accepted_with_amount = Check(
+        "(state IN ('accepted','settled')) = (amount IS NOT NULL)"
+        " AND (amount IS NULL) = (postage IS NULL) AND (amount IS NULL) ="
+        " (least IS NULL) AND postage >= 0 AND amount >= least"
+    )
+    claim_settled_by_someone = Check(
+        "(state = 'settled') = (settled_at IS NOT NULL) AND (settled_at IS NULL) ="
+        " (settled_by IS NULL) AND (state <> 'settled' OR receipt <> '')"
+    )
+
+
+class Watch(Table):
+    """How far a sweep has read the ledger. One row for each sweep, locked by it."""
+
+    name = Varchar(length=20, primary_key=True)
+    through = Timestamptz()
