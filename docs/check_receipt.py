@@ -5,7 +5,8 @@ python check_receipt.py --key 3d40... receipt.json    and is it signed with this
 python check_receipt.py older.json newer.json         do they agree with each other?
 
 Ends with 0 when all is well, 1 when something is wrong, 2 when it cannot tell whether a
-newer checkpoint follows from an older one. docs/ledger.md describes the files.
+newer checkpoint follows from an older one, or which of two keys is the right one.
+docs/ledger.md describes the files.
 """
 
 import argparse
@@ -49,8 +50,11 @@ def climb(node, index, size, path):
 class Kept:
     """All that the files say, each held against what is known already."""
 
-    def __init__(self, key):
-        self.key = key  # that all must be signed with; the first one's when not given
+    def __init__(self, trusted):
+        self.trusted = (
+            trusted  # the keys that all must be signed with, if any are given
+        )
+        self.keys = set()  # those that were used
         self.known = {"checkpoint 0": bytes(32)}  # hashes of checkpoints and lines
         self.seen = set()  # numbers of checkpoints that are there whole
         self.proved = set()  # those that were asked about
@@ -63,10 +67,11 @@ class Kept:
         """Check a signature; give what was signed."""
         body = json.loads(part["body"])
         expect((body["kind"], body["v"]) == (kind, 1), f"it is no {kind}, version 1")
-        self.key = self.key or body["key"]
-        expect(body["key"] == self.key, "it is signed with another key")
+        known = not self.trusted or body["key"] in self.trusted
+        expect(known, f"it is signed with another key, {body['key']}")
+        self.keys.add(body["key"])
         try:
-            key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(self.key))
+            key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(body["key"]))
             key.verify(bytes.fromhex(part["signature"]), part["body"].encode())
         except InvalidSignature:
             raise Wrong("its signature does not fit") from None
@@ -126,7 +131,9 @@ def main():
     """Say what became of it, and end with the number that says it to programs."""
     wanted = argparse.ArgumentParser(description="Check receipts and checkpoints.")
     wanted.add_argument("files", nargs="+", metavar="FILE")
-    wanted.add_argument("--key", help="the public key you trust, 64 hex digits")
+    wanted.add_argument(
+        "--key", action="append", help="a public key you trust, 64 hex digits"
+    )
     given = wanted.parse_args()
     kept = Kept(given.key)
     for name in given.files:
@@ -139,9 +146,12 @@ def main():
         except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
             print(f"WRONG. {name} has not the form of a receipt or checkpoint.")
             return 1
-    print(f"All is signed with the key {kept.key}.")
+    print(f"All is signed with {', '.join(sorted(kept.keys))}.")
     if not given.key:
-        print("Is it the right one? Compare it with a checkpoint that was printed.")
+        print("Is it the right key? Compare it with a checkpoint that was printed.")
+    if len(kept.keys) > 1 and not given.key:
+        print("More than one key was used: say which you trust with --key.")
+        return 2
     oldest, newest = min(kept.proved, default=0), max(kept.proved, default=0)
     if not kept.seen.issuperset(range(oldest + 1, newest + 1)):
         print("Each is right, but does the newer checkpoint follow from the older?")
