@@ -73,6 +73,8 @@ async def load_once() -> bool:
 
 def greeting(public_url: str) -> str:
     """Say where to look and as whom, for the one who has just started it."""
+    if settings().SMS_GATEWAYS != ("console",):
+        return f"Worth opening: {public_url}/ {public_url}/login {public_url}/health"
     logins = "\n".join(
         f"    {role:<12} {login}"
         for role, login in (
