@@ -19,6 +19,7 @@ from asyncpg import Connection
 from postal_track import bags, chronicle, codes, errors, legs, notices, outgoing
 from postal_track.bags import Bag
 from postal_track.chronicle import Chain
+from postal_track.corrections import hindrance
 from postal_track.custody import (
     CITIZEN,
     MAY,
@@ -829,9 +830,11 @@ def _correct(sheet: _Sheet, claim: _Claim, chain: Chain) -> Outcome:
     """
     scan = claim.scan
     wrong = chain.line(scan.corrects) if scan.corrects else None
-    error = _no_correction(chain, wrong, scan, sheet.now)
-    if wrong is None or error is not None:
-        return _refuse(sheet, claim, error or NotFound())
+    if wrong is None or wrong.id is None:
+        return _refuse(sheet, claim, NotFound())
+    before = chain.corrected(wrong.id)
+    if error := hindrance(wrong, scan.actor, sheet.now, corrected=before):
+        return _refuse(sheet, claim, error)
     if scan.reason is Reason.DID_NOT_OCCUR:
         event, found = _event(scan, sheet.now), []
     else:
@@ -858,31 +861,6 @@ def _instead(wrong: Event, scan: Scan) -> Event:
         seal_broken=scan.seal_broken,
         damaged=scan.damaged,
     )
-
-
-def _no_correction(
-    chain: Chain, wrong: Event | None, scan: Scan, now: datetime
-) -> PostalTrackError | None:
-    """Say why a line cannot be declared wrong by this person; ``None`` when it can.
-
-    One's own line within minutes; later, and a delivery always, by a supervisor of the
-    place it was told for, or of all. The first line and corrections stay.
-    """
-    if wrong is None or wrong.id is None:
-        return NotFound()
-    if wrong.step in (Step.BOOKED, Step.READY, Step.CORRECTED):
-        return BadScan(why="this line stays", why_vi="không thể đính chính dòng này")
-    if chain.corrected(wrong.id):
-        return Conflict(
-            why="the line was corrected before", why_vi="dòng này đã được đính chính"
-        )
-    actor = scan.actor
-    if actor.role is Role.SUPERVISOR:
-        theirs = actor.place is None or wrong.place in actor.places
-        return None if theirs else NotYourPlace()
-    fresh = now - wrong.at <= timedelta(minutes=settings().CORRECTION_MINUTES)
-    own = wrong.by == actor.party and fresh and wrong.step is not Step.DELIVERED
-    return None if own else NotAllowed()
 
 
 def _event(scan: Scan, at: datetime) -> Event:
