@@ -9,6 +9,8 @@ import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from functools import lru_cache
+from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
@@ -164,19 +166,25 @@ class Chain:
             self.custody = apply(self.custody, event)
 
 
+@lru_cache(maxsize=10_000)
+def _known(text: str) -> Party:
+    """Read a party; those of a province are few and stand in every row."""
+    return Party.parse(text)
+
+
 def _party(text: str | None) -> Party | None:
-    return Party.parse(text) if text else None
+    return _known(text) if text else None
 
 
 def custody_of(row: Record | Mapping[str, Any]) -> Custody:
     """Read the projection kept in an item's row."""
     return Custody(
         stage=Stage(row["stage"]),
-        holder=Party.parse(row["holder"]),
+        holder=_known(row["holder"]),
         holder_place=_party(row["holder_place"]),
         since=row["since"],
-        addressee=Party.parse(row["addressee"]),
-        sender=Party.parse(row["sender"]),
+        addressee=_known(row["addressee"]),
+        sender=_known(row["sender"]),
         released_to=_party(row["released_to"]),
         released_at=row["released_at"],
         bound_for=_party(row["bound_for"]),
@@ -193,7 +201,7 @@ def event_of(row: Record | Mapping[str, Any]) -> Event:
     """Read what the rules need of a stored line."""
     return Event(
         step=Step(row["step"]),
-        by=Party.parse(row["by"]),
+        by=_known(row["by"]),
         at=row["at"],
         place=_party(row["place"]),
         taker=_party(row["taker"]),
@@ -280,7 +288,6 @@ async def read_stories(connection: Connection, chains: Iterable[Chain]) -> None:
 
 _LINE = {
     "id": "uuid",
-    "item": "bigint",
     "seq": "int",
     "step": "text",
     "by": "text",
@@ -299,11 +306,12 @@ _LINE = {
     "damaged": "bool",
     "reason": "text",
     "proof": "text",
-    "flags": "text",  # joined by commas: an array of arrays cannot be unnested
     "bag": "text",
     "corrects": "uuid",
     "private": "bytea",
     "previous": "bytea",
+    "item": "bigint",
+    "flags": "text",  # joined by commas: an array of arrays cannot be unnested
     "hash": "bytea",
 }
 """The columns of a line as they are sent, in the order of ``_line``."""
@@ -328,6 +336,9 @@ _STATE = {
     "head": "bytea",
 }
 """The columns of an item that its story tells, in the order of ``_state``."""
+
+
+_of_entry = attrgetter(*list(_LINE)[:-3])  # all but item, flags and hash
 
 
 def _arrays(types: Iterable[str], first: int) -> str:
@@ -380,8 +391,7 @@ async def write(connection: Connection, chains: Iterable[Chain]) -> None:
 
 
 def _line(item: int, entry: Entry, hash_: bytes) -> tuple[Any, ...]:
-    kept = {"item": item, "hash": hash_, "flags": ",".join(entry.flags)}
-    return tuple(kept[n] if n in kept else getattr(entry, n) for n in _LINE)
+    return (*_of_entry(entry), item, ",".join(entry.flags), hash_)
 
 
 def _text(party: Party | None) -> str | None:

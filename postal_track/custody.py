@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from functools import reduce
+from typing import Any
 from uuid import UUID
 
 
@@ -497,11 +498,11 @@ def apply(now: Custody, event: Event) -> Custody:
     """Take in one event. Never refuses."""
     if event.step is Step.CORRECTED:
         return now  # what it declares wrong is left out by ``read``
-    held = _hand_over(now, event)
     # What both sides counted becomes what the next handover is measured by; the first
     # count is the sender's.
     return replace(
-        held,
+        now,
+        **_hand_over(now, event),
         stage=_stage(now, event),
         attempts=now.attempts + (event.step is Step.ATTEMPTED),
         originals=now.originals if event.originals is None else event.originals,
@@ -523,34 +524,32 @@ def _bag(now: Custody, event: Event) -> str | None:
     return now.bag
 
 
-def _hand_over(now: Custody, event: Event) -> Custody:
+def _hand_over(now: Custody, event: Event) -> dict[str, Any]:
+    """Say what an event changes of who holds it, since when and for whom."""
     if event.step in (Step.BOOKED, Step.READY):
-        return replace(
-            now,
-            holder=event.taker or CITIZEN,
-            holder_place=None,
-            since=event.at,
-            sender=event.taker or CITIZEN,
-            addressee=event.towards or SYSTEM,
-            bound_for=event.place if event.step is Step.BOOKED else None,
-        )
+        return {
+            "holder": event.taker or CITIZEN,
+            "holder_place": None,
+            "since": event.at,
+            "sender": event.taker or CITIZEN,
+            "addressee": event.towards or SYSTEM,
+            "bound_for": event.place if event.step is Step.BOOKED else None,
+        }
     if event.step is Step.RELEASED:
-        return replace(now, released_to=event.towards, released_at=event.at)
+        return {"released_to": event.towards, "released_at": event.at}
     if event.step is Step.RECALLED:
-        return replace(now, released_to=None, released_at=None)
+        return {"released_to": None, "released_at": None}
     if event.taker is None:
-        return now
+        return {}
     moved = event.taker != now.holder
-    bound_for = now.addressee if event.step is Step.OUT else event.towards
-    return replace(
-        now,
-        holder=event.taker,
-        holder_place=event.place if event.taker.kind is PartyKind.STAFF else None,
-        since=event.at if moved else now.since,
-        released_to=None,
-        released_at=None,
-        bound_for=bound_for,
-    )
+    return {
+        "holder": event.taker,
+        "holder_place": event.place if event.taker.kind is PartyKind.STAFF else None,
+        "since": event.at if moved else now.since,
+        "released_to": None,
+        "released_at": None,
+        "bound_for": now.addressee if event.step is Step.OUT else event.towards,
+    }
 
 
 _STAGE_AFTER: dict[Step, Stage] = {

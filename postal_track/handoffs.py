@@ -9,14 +9,24 @@ even that is kept.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
+from functools import cache
 from typing import Any
 from uuid import UUID, uuid5
 
 import msgspec
 from asyncpg import Connection
 
-from postal_track import bags, chronicle, codes, errors, legs, notices, outgoing
+from postal_track import (
+    bags,
+    chronicle,
+    codes,
+    errors,
+    legs,
+    notices,
+    outgoing,
+    promises,
+)
 from postal_track.bags import Bag
 from postal_track.chronicle import Chain
 from postal_track.corrections import hindrance
@@ -73,7 +83,10 @@ An Giang with its islands, measured from any office.
 """
 
 TO_BE_ENDED_WITHIN = timedelta(hours=24)
-"""How long the owner of an irregularity has to end it."""
+"""How long the owner of an irregularity has to end it; a search takes longer."""
+
+CLOSES = time(17)
+"""When the last day of a search ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +204,7 @@ class _Sheet:
     registrations: list[tuple[int, str, date | None]] = field(default_factory=list)
     bindings: dict[str, Chain] = field(default_factory=dict)
     corrected: list[tuple[UUID | None, int]] = field(default_factory=list)
+    turned_up: list[tuple[Chain, int]] = field(default_factory=list)
     births: list[tuple[Chain, Birth]] = field(default_factory=list)
     transfers: list[tuple[int, int]] = field(default_factory=list)
     bags: dict[str, Bag] = field(default_factory=dict)
@@ -317,18 +331,23 @@ class _Claim:
 
         Say whether its clock is to be doubted.
         """
-        scan, limits = self.scan, settings()
-        tolerance = _tolerance()
+        scan, tolerance = self.scan, _tolerance()
         skew = now - scan.sent_at if scan.sent_at else timedelta(0)
         doubtful = abs(skew) > tolerance
         at = scan.at + skew
-        if at > now + tolerance or at < now - timedelta(days=limits.MAX_SCAN_AGE_DAYS):
+        if at > now + tolerance or at < now - _oldest():
             return now, True  # no clock to go by: the server's is the best there is
         return min(at, now), doubtful
 
 
+@cache
 def _tolerance() -> timedelta:
     return timedelta(seconds=settings().CLOCK_TOLERANCE_SECONDS)
+
+
+@cache
+def _oldest() -> timedelta:
+    return timedelta(days=settings().MAX_SCAN_AGE_DAYS)
 
 
 def _standing(scan: Scan) -> PostalTrackError | None:
@@ -709,6 +728,8 @@ def _tell(sheet: _Sheet, claim: _Claim, chain: Chain) -> Outcome:
     chain.add(event, _line(sheet, scan, proof), found, _private(scan))
     for kind in found:
         _open(sheet, chain, scan.id, kind, _owner(kind, now, event), event.bag or "")
+    if now.stage is Stage.MISSING:
+        sheet.turned_up.append((chain, scan.actor.staff))
     if scan.step is Step.REGISTERED:
         sheet.registrations.append(
             (chain.dossier, scan.dossier_code.strip(), scan.due_on)
@@ -1000,6 +1021,15 @@ def _private(scan: Scan) -> dict[str, Any]:
     return content
 
 
+def to_be_ended_by(kind: Kind, now: datetime) -> datetime:
+    """Say when an irregularity is to be ended: after the search, or in a day."""
+    if kind is not Kind.MISSING:
+        return now + TO_BE_ENDED_WITHIN
+    day = now.astimezone(promises.LOCAL).date()
+    last = promises.add_working_days(day, settings().SEARCH_DAYS)
+    return datetime.combine(last, CLOSES, promises.LOCAL).astimezone(UTC)
+
+
 def _owner(kind: Kind, now: Custody, event: Event) -> Party | None:
     """Name who must put it right.
 
@@ -1029,7 +1059,7 @@ def _open(
     owner: Party | None,
     detail: str,
 ) -> None:
-    due = sheet.now + TO_BE_ENDED_WITHIN
+    due = to_be_ended_by(kind, sheet.now)
     sheet.irregularities.append(
         (
             chain.id,
@@ -1090,7 +1120,7 @@ async def _write(connection: Connection, sheet: _Sheet) -> list[int]:
         await connection.execute(
             """
             UPDATE irregularity AS i SET ended_at = $3, ended_by = n.staff,
-                ending = 'corrected'
+                ending = 'corrected', outcome = 'corrected'
             FROM unnest($1::uuid[], $2::int[]) AS n(event, staff)
             WHERE i.event = n.event AND i.ended_at IS NULL
             """,
@@ -1102,6 +1132,7 @@ async def _write(connection: Connection, sheet: _Sheet) -> list[int]:
         await bags.write(connection, sheet.bag_scans, list(sheet.moved.values()))
     await codes.keep(connection, sheet.in_force)
     await _insert(connection, _IRREGULARITIES, sheet.irregularities)
+    await _end_searches(connection, sheet)
     await _insert(connection, _REFUSALS, sheet.refusals)
     final = {chain.id: chain.custody for chain in sheet.chains.values()}
     told = await outgoing.put(connection, sheet.occasions, final, sheet.now)
@@ -1114,6 +1145,24 @@ async def _write(connection: Connection, sheet: _Sheet) -> list[int]:
         told += await legs.announce(connection, born, birth)
     return told
 
+
+async def _end_searches(connection: Connection, sheet: _Sheet) -> None:
+    """End the search for what has turned up; whoever told of it has found it."""
+    sought = (Stage.MISSING, Stage.LOST)
+    found = {
+        chain.id: staff
+        for chain, staff in sheet.turned_up
+        if chain.custody.stage not in sought
+    }
+    await _insert(connection, _FOUND, list(found.items()))
+
+
+_FOUND = """
+    UPDATE irregularity AS i SET ended_at = clock_timestamp(), ended_by = n.staff,
+        outcome = 'found'
+    FROM unnest($1::bigint[], $2::int[]) AS n(item, staff)
+    WHERE i.item = n.item AND i.kind = 'missing' AND i.ended_at IS NULL
+"""
 
 _IRREGULARITIES = """
     INSERT INTO irregularity (item, event, kind, owner, due_at, opened_at, detail,
@@ -1175,4 +1224,5 @@ def _answer(sheet: _Sheet, claim: _Claim, outcome: Outcome) -> Outcome:
         chain.fee,
         chain.custody,
     )
-    return replace(outcome, item=item)
+    told = (outcome.id, outcome.waybill, outcome.remarks, outcome.error)
+    return Outcome(*told, item, outcome.inside)

@@ -8,7 +8,7 @@ import asyncio
 import hashlib
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache
 
@@ -50,11 +50,11 @@ class Actor:
     location: Place | None
     place_text: str = ""
     language: str = "vi"
+    party: Party = field(init=False)  # he himself, as a holder
 
-    @property
-    def party(self) -> Party:
-        """He himself, as a holder."""
-        return Party(PartyKind.STAFF, self.staff)
+    def __post_init__(self) -> None:
+        """Work his party out once: each of his scans asks for it many times."""
+        object.__setattr__(self, "party", Party(PartyKind.STAFF, self.staff))
 
     @property
     def settled(self) -> bool:
