@@ -331,7 +331,7 @@ class Courier:
                 ), '') AS mark,
                 CASE WHEN m."group" = '' THEN 0 ELSE (
                     SELECT count(*) FROM sms_message g
-                    WHERE g."group" = m."group" AND g.id <> m.id
+                    WHERE g."group" = m."group" AND g."group" <> '' AND g.id <> m.id
                         AND (g.sent_at >= $3 OR g.status = 'sending')
                 ) END AS told_today,
                 (
@@ -403,12 +403,16 @@ class Courier:
         if leaving.waits:
             await connection.execute(
                 """
-                UPDATE sms_message m SET due_at = one.until
-                FROM unnest($1::bigint[], $2::timestamptz[]) AS one(id, until)
+                UPDATE sms_message m
+                SET due_at = one.until,
+                    not_before = CASE WHEN one.held THEN one.until ELSE not_before END
+                FROM unnest($1::bigint[], $2::timestamptz[], $3::bool[])
+                    AS one(id, until, held)
                 WHERE m.id = one.id
                 """,
                 [one for one, _ in leaving.waits],
-                [until for _, until in leaving.waits],
+                [wait.until for _, wait in leaving.waits],
+                [wait.held for _, wait in leaving.waits],
             )
         if leaving.rests:
             await connection.execute(
@@ -759,7 +763,7 @@ class _Leaving:
         self.rules, self.now = rules, now
         self.ways = ways
         self.taken: list[tuple[asyncpg.Record, Send | Ask | Look, float]] = []
-        self.waits: list[tuple[int, datetime]] = []
+        self.waits: list[tuple[int, Wait]] = []
         self.ends: list[tuple[int, End]] = []
         self.rests: list[int] = []
         self._next = {way.name: max(way.next_at, now) for way in ways}
@@ -796,7 +800,7 @@ class _Leaving:
         elif isinstance(verdict, Ask | Look):
             self.taken.append((row, verdict, 0.0))
         elif isinstance(verdict, Wait):
-            self.waits.append((row["id"], verdict.until))
+            self.waits.append((row["id"], verdict))
         elif isinstance(verdict, End):
             self.ends.append((row["id"], verdict))
         elif isinstance(verdict, Rest):

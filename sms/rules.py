@@ -158,9 +158,10 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Not before then."""
+    """Not before then. `held`: by the night or the cap, which is nobody's delay."""
 
     until: datetime
+    held: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,9 +199,10 @@ def judge(text: Candidate, ways: Sequence[Way], rules: Rules, now: datetime) -> 
     if now - text.began > rules.give_up:
         return End(Status.FAILED, text.error_code or "gave_up")
     if rules.is_night(now) and text.template not in rules.at_night:
-        return Wait(rules.morning(now))
+        return Wait(rules.morning(now), held=True)
     if text.told_today >= rules.cap and text.template not in rules.uncapped:
-        return Wait(rules.morning(rules.midnight(now) + timedelta(days=1)))
+        tomorrow = rules.midnight(now) + timedelta(days=1)
+        return Wait(rules.morning(tomorrow), held=True)
     if text.last_told and now < text.last_told + timedelta(seconds=rules.gap):
         return Wait(text.last_told + timedelta(seconds=rules.gap))
     return _choose(text, ways, now)
@@ -219,7 +221,7 @@ def _after_silence(
     over = text.expires_at is not None and text.expires_at <= now
     if way.after_silence is AfterSilence.REPEAT and not over:
         if rules.is_night(now) and text.template not in rules.at_night:
-            return Wait(rules.morning(now))
+            return Wait(rules.morning(now), held=True)
         return Send(way.name)
     return End(Status.EXPIRED, "not_known")
 

@@ -138,6 +138,18 @@ class NumberMark(Table, tablename="sms_number_mark"):
     since = Timestamptz()
 
 
+class ClearedMark(Table, tablename="sms_cleared_mark"):
+    """A mark that a clerk took away, and why: the number takes texts after all."""
+
+    id = BigSerial(primary_key=True)
+    number = Varchar(length=16, index=True)  # empty: erased
+    code = Varchar(length=20)
+    since = Timestamptz()
+    cleared_at = Timestamptz()
+    cleared_by = Varchar(length=40)
+    reason = Varchar(length=240)
+
+
 class Call(Table, tablename="sms_call"):
     """A citizen to be called, because his text did not arrive."""
 

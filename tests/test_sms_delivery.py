@@ -445,6 +445,7 @@ async def test_the_night_holds_all_but_codes_and_the_morning_sends_them(
     await sweep_once(hands)
     assert {form["Body"] for form in double.forms} == {"code", "later code"}
     assert {(await row(database, one))["due_at"] for one in held} == {MORNING}
+    assert {(await row(database, one))["not_before"] for one in held} == {MORNING}
     now = MORNING
     await sweep_once(hands)
     assert len(double.messages) == len(held) + 2

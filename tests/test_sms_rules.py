@@ -68,9 +68,9 @@ def test_by_day_a_text_goes_by_the_first_gateway() -> None:
 
 def test_nothing_goes_between_nine_and_seven_but_codes() -> None:
     assert at(EVENING - timedelta(seconds=1)) == Send("first")
-    assert at(EVENING) == Wait(SEVEN)
-    assert at(SMALL_HOURS) == Wait(SEVEN - timedelta(days=1))
-    assert at(SEVEN - timedelta(seconds=1)) == Wait(SEVEN)
+    assert at(EVENING) == Wait(SEVEN, held=True)
+    assert at(SMALL_HOURS) == Wait(SEVEN - timedelta(days=1), held=True)
+    assert at(SEVEN - timedelta(seconds=1)) == Wait(SEVEN, held=True)
     assert at(SEVEN) == Send("first")
     assert at(EVENING, template="code") == Send("first")
 
@@ -89,7 +89,7 @@ def test_a_wish_and_a_mark_are_kept() -> None:
 
 def test_the_cap_of_a_day_holds_a_text_until_the_next_morning() -> None:
     assert at(NOON, told_today=2) == Send("first")
-    assert at(NOON, told_today=3) == Wait(SEVEN)
+    assert at(NOON, told_today=3) == Wait(SEVEN, held=True)
     assert at(NOON, told_today=3, template="code") == Send("first")
 
 
@@ -143,7 +143,9 @@ def test_what_nobody_can_answer_ends_with_a_call() -> None:
 
 def test_a_gateway_that_takes_a_text_once_is_given_it_again() -> None:
     assert at(NOON, **silent(gateway="second")) == Send("second")
-    assert at(EVENING, **silent(gateway="second", tried_at=EVENING)) == Wait(SEVEN)
+    assert at(EVENING, **silent(gateway="second", tried_at=EVENING)) == Wait(
+        SEVEN, held=True
+    )
     over = silent(gateway="second", expires_at=NOON)
     assert at(NOON, **over) == End(Status.EXPIRED, "not_known")
 
