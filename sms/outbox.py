@@ -288,17 +288,22 @@ def _params(value: Any) -> dict[str, str]:
 
 
 async def resend(
-    connection: asyncpg.Connection, message: int, reason: str, who: str
+    connection: asyncpg.Connection,
+    message: int,
+    reason: str,
+    who: str,
+    anyway: Collection[str] = (),
 ) -> int:
     """Send a text once more, as a new one that names the old; return its id.
 
-    Raises UnknownMessage, ReasonMissing, StillUnderWay, NoLongerTrue, NumberOptedOut.
+    `anyway`: templates that go out to who wants no texts, too. Raises UnknownMessage,
+    ReasonMissing, StillUnderWay, NoLongerTrue, NumberOptedOut.
     """
     if not reason.strip():
         raise errors.ReasonMissing
     old = await connection.fetchrow(
         """
-        SELECT status, unsure, expires_at <= now() AS over, erased_at, recipient,
+        SELECT status, unsure, expires_at <= now() AS over, erased_at, template,
             EXISTS (SELECT 1 FROM sms_opt_out o WHERE o.number = m.recipient) AS out,
             (SELECT count(*) FROM sms_message n WHERE n.resend_of = m.id) AS again
         FROM sms_message m WHERE id = $1 FOR UPDATE
@@ -311,7 +316,7 @@ async def resend(
         raise errors.StillUnderWay
     if old["over"] or old["erased_at"]:
         raise errors.NoLongerTrue
-    if old["out"]:
+    if old["out"] and old["template"] not in anyway:
         raise errors.NumberOptedOut
     new: int = await connection.fetchval(
         """
@@ -343,33 +348,72 @@ class CallDue:
     opened_at: datetime
     code: str
     message: Shown
+    closed_at: datetime | None = None
+    closed_by: str = ""
 
     def why(self, language: str = "vi") -> str:
         """Say why the text did not arrive."""
         return refusals.sentence(self.code, language)
 
 
-async def calls(connection: asyncpg.Connection, size: int = 100) -> list[CallDue]:
-    """List the people to call, who has waited longest first."""
+async def calls(
+    connection: asyncpg.Connection, size: int = 100, after: int | None = None
+) -> list[CallDue]:
+    """List the people to call, who has waited longest first.
+
+    `after`: the id of the last one of the list before.
+    """
     rows = await connection.fetch(
         f"""
-        SELECT c.id AS call_id, c.opened_at AS call_opened, c.code AS call_code, m.*
+        SELECT c.*, m.*
         FROM (
-            SELECT id, opened_at, code, message FROM sms_call
-            WHERE closed_at IS NULL ORDER BY opened_at LIMIT $1
+            SELECT {_CALL} FROM sms_call
+            WHERE closed_at IS NULL AND ($2::bigint IS NULL OR (opened_at, id) > (
+                SELECT opened_at, id FROM sms_call WHERE id = $2
+            ))
+            ORDER BY opened_at, id LIMIT $1
         ) c,
-        LATERAL (SELECT {_SHOWN} FROM sms_message WHERE id = c.message) m
-        ORDER BY c.opened_at
+        LATERAL (SELECT {_SHOWN} FROM sms_message WHERE id = c.call_message) m
+        ORDER BY c.call_opened, c.call_id
         """,  # noqa: S608 - our own words
         size,
+        after,
     )
-    due = []
-    for row in rows:
-        given = dict(row)
-        call, opened = given.pop("call_id"), given.pop("call_opened")
-        code = given.pop("call_code")
-        due.append(CallDue(call, opened, code, _shown(given)))
-    return due
+    return [_call_due(row) for row in rows]
+
+
+async def call(connection: asyncpg.Connection, number: int) -> CallDue:
+    """Return one call, whether or not it is still to be made. Raises UnknownMessage."""
+    row = await connection.fetchrow(
+        f"""
+        SELECT c.*, m.*
+        FROM (SELECT {_CALL} FROM sms_call WHERE id = $1) c,
+        LATERAL (SELECT {_SHOWN} FROM sms_message WHERE id = c.call_message) m
+        """,  # noqa: S608 - our own words
+        number,
+    )
+    if row is None:
+        raise errors.UnknownMessage
+    return _call_due(row)
+
+
+_CALL = """
+    id AS call_id, opened_at AS call_opened, code AS call_code,
+    message AS call_message, closed_at AS call_closed, closed_by AS call_closed_by
+"""
+
+
+def _call_due(row: Mapping[str, Any]) -> CallDue:
+    given = dict(row)
+    told = {name: given.pop(name) for name in [*given] if name.startswith("call_")}
+    return CallDue(
+        told["call_id"],
+        told["call_opened"],
+        told["call_code"],
+        _shown(given),
+        told["call_closed"],
+        told["call_closed_by"],
+    )
 
 
 async def close_call(
@@ -397,6 +441,14 @@ async def erase(connection: asyncpg.Connection, groups: Collection[str]) -> int:
     erased by the next call once it is done.
     """
     wanted = list(groups)
+    await connection.execute(
+        """
+        UPDATE sms_cleared_mark SET number = '', reason = '' WHERE number IN (
+            SELECT recipient FROM sms_message WHERE "group" = ANY($1::text[])
+        )
+        """,
+        wanted,
+    )
     await connection.execute(
         """
         UPDATE sms_message

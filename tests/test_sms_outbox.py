@@ -11,10 +11,28 @@ import pytest
 from postal_track.database import transaction
 from sms import errors, outbox, outcomes
 from sms.figures import costs, snapshot
-from sms.outbox import HIDDEN, Filter, calls, close_call, erase, messages, resend, story
+from sms.outbox import (
+    HIDDEN,
+    Filter,
+    call,
+    calls,
+    close_call,
+    erase,
+    messages,
+    resend,
+    story,
+)
 from sms.status import Status
-from sms.wishes import clear_mark, mark_of, opt_in, opt_out, opted_out
-from tests.sms_cast import AN, BINH, put_in, row, text
+from sms.wishes import (
+    Standing,
+    clear_mark,
+    mark_of,
+    opt_in,
+    opt_out,
+    opted_out,
+    standings,
+)
+from tests.sms_cast import AN, BINH, CUC, put_in, row, text
 
 
 async def test_a_text_put_twice_is_there_once(database: Any) -> None:
@@ -210,6 +228,22 @@ async def test_a_call_is_made_once_and_closed_with_a_name(database: Any) -> None
         await close_call(database, call.id, "clerk1")
 
 
+async def test_calls_are_listed_a_page_at_a_time_and_known_when_made(
+    database: Any,
+) -> None:
+    for message in await put_in(text(), text(), text()):
+        await outcomes.end(database, message, Status.FAILED, "30003")
+    [first, second] = await calls(database, 2)
+    [third] = await calls(database, 2, after=second.id)
+    assert await calls(database, 2, after=third.id) == []
+    await close_call(database, first.id, "clerk1", "told her")
+    closed = await call(database, first.id)
+    assert (closed.closed_by, closed.message.recipient) == ("clerk1", AN)
+    assert (await call(database, third.id)).closed_at is None
+    with pytest.raises(errors.UnknownMessage):
+        await call(database, third.id + 1)
+
+
 async def test_a_wish_is_kept_until_it_changes(database: Any) -> None:
     await opt_out(database, AN, "page")
     await opt_out(database, AN, "sms")
@@ -221,8 +255,38 @@ async def test_a_wish_is_kept_until_it_changes(database: Any) -> None:
 async def test_a_mark_is_cleared_by_a_clerk(database: Any) -> None:
     await outcomes.blame(database, AN, "21614")
     assert await mark_of(database, AN) == "21614"
-    await clear_mark(database, AN)
+    assert await clear_mark(database, AN, "clerk1", "she has a new phone")
+    assert not await clear_mark(database, AN, "clerk1", "once more")
     assert await mark_of(database, AN) == ""
+    [kept] = await database.fetch("SELECT * FROM sms_cleared_mark")
+    assert (kept["number"], kept["code"]) == (AN, "21614")
+    assert (kept["cleared_by"], kept["reason"]) == ("clerk1", "she has a new phone")
+    await put_in(text(group="dossier:1"))
+    await erase(database, ["dossier:1"])
+    [kept] = await database.fetch("SELECT * FROM sms_cleared_mark")
+    assert (kept["number"], kept["reason"]) == ("", "")
+
+
+async def test_it_is_said_of_each_number_what_stands_between_us(database: Any) -> None:
+    await opt_out(database, AN, "counter", "bob")
+    await outcomes.blame(database, BINH, "21614")
+    known = await standings(database, [AN, BINH, CUC])
+    assert (known[AN].source, known[AN].by, known[AN].mark) == ("counter", "bob", "")
+    assert known[AN].stopped is not None
+    assert known[BINH].stopped is None
+    assert known[BINH].trouble("en").startswith("This number takes no texts")
+    assert known[CUC] == Standing()
+
+
+async def test_what_goes_out_anyway_is_sent_again_to_who_wants_no_texts(
+    database: Any,
+) -> None:
+    [message] = await put_in(text())
+    await outcomes.end(database, message, Status.FAILED, "30003")
+    await opt_out(database, AN, "page")
+    with pytest.raises(errors.NumberOptedOut):
+        await resend(database, message, "she asked", "dora", anyway={"S07_out"})
+    await resend(database, message, "she asked", "dora", anyway={"S03_agency"})
 
 
 async def test_erased_texts_keep_their_count_and_lose_the_person(database: Any) -> None:
