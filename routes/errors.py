@@ -40,6 +40,7 @@ from postal_track.errors import (
     UnknownBag,
     UnknownWaybill,
 )
+from routes.headers import complete
 from routes.language import language
 
 logger = logging.getLogger(__name__)
@@ -156,6 +157,17 @@ def _why(fault: Exception) -> str:
 
 
 def _respond(
+    request: Request[Any, Any, Any],
+    status: int,
+    answer: dict[str, Any],
+    headers: dict[str, str],
+) -> Response[Any]:
+    # Where no route matched, nobody has asked yet who it is.
+    request.scope.setdefault("user", None)
+    return complete(_shaped(request, status, answer, headers))
+
+
+def _shaped(
     request: Request[Any, Any, Any],
     status: int,
     answer: dict[str, Any],

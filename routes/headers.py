@@ -28,7 +28,12 @@ _ALWAYS = {
 
 # Async, since Litestar would hand a plain function to a thread for every answer.
 async def headers(response: Response[object]) -> Response[object]:
-    """Add what is missing.
+    """Add them to an answer of a handler."""
+    return complete(response)
+
+
+def complete(response: Response[object]) -> Response[object]:
+    """Add what is missing to an answer.
 
     A page with a token in its address must not tell it to anyone.
     """
