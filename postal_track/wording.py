@@ -18,6 +18,7 @@ from types import MappingProxyType
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from postal_track.custody import Reason
 from postal_track.settings import settings
 from sms.segments import ALONE, TooLongError, plain, segments, shorten, units
 
@@ -83,9 +84,12 @@ REASONS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "wrong_agency": ("sai noi nhan", "wrong agency"),
         "count_mismatch": ("sai so luong giay to", "count does not match"),
         "seal_broken": ("niem phong bi rach", "seal broken"),
+        "withdrawn": ("Ong/Ba xin rut lai", "you withdrew it"),
         "other": ("ly do khac", "other reason"),
     }
 )
+
+_CODES = frozenset(str(reason) for reason in Reason)
 
 _RELATIONS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
@@ -124,9 +128,13 @@ def _money(value: Any, _: str) -> str:
 
 
 def _phrase(value: Any, language: str) -> str:
-    """Write a reason in words; a run of digits may be somebody's number."""
-    words = REASONS.get(str(value))
-    if words is None and re.search(r"\d{4}", str(value)):
+    """Write a reason in words, the citizen's own ones only.
+
+    What the post says among itself is none of them; a run of digits may be a number.
+    """
+    said = str(value).strip()
+    words = REASONS.get(said)
+    if words is None and (not said or said in _CODES or re.search(r"\d{4}", said)):
         words = REASONS["other"]
     return words[_LANGUAGES.index(language)] if words else plain(str(value))
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from postal_track.custody import Reason
+from postal_track.custody import UNACCEPTED, UNDELIVERED, Reason
 from postal_track.tables import Agency, Office
 from postal_track.wording import (
     FIELDS,
@@ -131,12 +131,18 @@ def test_who_took_the_result_is_never_a_name() -> None:
 def test_a_reason_is_said_in_words_and_never_with_a_number() -> None:
     in_words = compose("S09_failed", "en", **USUAL).body
     assert "(try 1/3): nobody in." in in_words
-    leaky = USUAL | {"reason": "gọi 0912345678 không nghe"}
-    assert "ly do khac" in compose("S09_failed", "vi", **leaky).body
 
 
-def test_every_reason_of_a_scan_has_its_words() -> None:
-    assert {str(reason) for reason in Reason} <= set(REASONS)
+@pytest.mark.parametrize(
+    "reason", ["gọi 0912345678 không nghe", Reason.DID_NOT_OCCUR, "missorted", "", " "]
+)
+def test_what_is_no_reason_for_a_citizen_is_another_reason(reason: str) -> None:
+    said = compose("S09_failed", "vi", **USUAL | {"reason": reason})
+    assert said.params["reason"] == "ly do khac"
+
+
+def test_every_reason_that_a_citizen_is_told_has_its_words() -> None:
+    assert {str(reason) for reason in UNDELIVERED | UNACCEPTED} <= set(REASONS)
 
 
 def test_how_many_tries_there_are_is_said_as_it_is() -> None:
