@@ -1,5 +1,6 @@
 """The only wiring: settings, database, routes and the look become one application."""
 
+import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -47,10 +48,22 @@ LARGEST_REQUEST = 8 * 1024 * 1024
 @asynccontextmanager
 async def _with_database(app: Litestar) -> AsyncIterator[None]:
     await open_pool()
+    _collect_seldom()
     try:
         yield
     finally:
         await close_pool()
+
+
+def _collect_seldom() -> None:
+    """Look for garbage seldom, and not among what was loaded at the start.
+
+    A list of scans makes objects by the thousand and drops them by itself: looking for
+    rings among them took a seventh of its time.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
 
 
 def _forms() -> CSRFConfig:
