@@ -8,14 +8,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from typing import Any
+from uuid import UUID
 
 from asyncpg import Connection, Record
 
 from postal_track import reach, readings
 from postal_track.addresses import wards
-from postal_track.chronicle import custody_of, entry_of
+from postal_track.chronicle import custody_of, entry_of, event_of
+from postal_track.corrections import hindrance
 from postal_track.custody import (
     Custody,
+    Event,
     Kind,
     Leg,
     Party,
@@ -55,12 +58,14 @@ class Spot:
 class Line:
     """One line of the ledger as it is read aloud.
 
-    ``corrects`` is the line that this one declares wrong, ``wrong`` whether a later one
-    declares this one so. ``erased``: what it knew of persons was erased. ``late``: told
-    after something that happened later. ``note``, ``id_last4`` and ``signature`` are
-    personal and stand here only after a reading.
+    ``corrects`` is the line that this one declares wrong, ``corrected_by`` the later
+    one that declares this one so. ``mendable``: whoever asks may declare it wrong, and
+    speaks for ``mended_for`` then, if for a place. ``erased``: what it knew of persons
+    was erased. ``late``: told after something that happened later. ``note``,
+    ``id_last4`` and ``signature`` are personal and stand here only after a reading.
     """
 
+    id: UUID
     seq: int
     step: Step
     by: Party
@@ -85,7 +90,9 @@ class Line:
     bag: str
     erased: bool
     corrects: int | None = None
-    wrong: bool = False
+    corrected_by: int | None = None
+    mendable: bool = False
+    mended_for: Party | None = None
     late: bool = False
     spot: Spot | None = None
     noted: bool = False
@@ -184,7 +191,7 @@ async def history(waybill: str, actor: Actor, *, show: bool = False) -> History:
         if show:
             await readings.note(actor, [item["dossier"]], "item")
     custody = custody_of(item)
-    lines = _lines(rows, places, show=show)
+    lines = _lines(rows, places, actor, show=show)
     found = tuple(_trouble(row) for row in troubles)
     agency = Party(PartyKind.AGENCY, item["agency"])
     office = Party(PartyKind.OFFICE, item["office"])
@@ -275,27 +282,36 @@ async def _places(connection: Connection, rows: Sequence[Record]) -> dict[str, P
 
 
 def _lines(
-    rows: Sequence[Record], places: dict[str, Place], *, show: bool
+    rows: Sequence[Record], places: dict[str, Place], actor: Actor, *, show: bool
 ) -> tuple[Line, ...]:
     numbers = {row["id"]: row["seq"] for row in rows}
-    wrong = {row["corrects"] for row in rows} - {None}
-    lines, newest = [], None
+    corrected = {row["corrects"]: row["seq"] for row in rows if row["corrects"]}
+    now, newest, lines = datetime.now(UTC), None, []
     for row in rows:
         late = newest is not None and row["at"] < newest
         newest = row["at"] if newest is None else max(newest, row["at"])
         line = replace(
             _line(row, places.get(row["place"]), show=show),
             corrects=numbers.get(row["corrects"]),
-            wrong=row["id"] in wrong,
+            corrected_by=corrected.get(row["id"]),
             late=late,
         )
-        lines.append(line)
+        lines.append(_mendable(line, event_of(row), actor, now))
     return tuple(lines)
+
+
+def _mendable(line: Line, event: Event, actor: Actor, now: datetime) -> Line:
+    wrong = line.corrected_by is not None
+    if hindrance(event, actor, now, corrected=wrong):
+        return line
+    theirs = line.place if line.place in actor.places else None
+    return replace(line, mendable=True, mended_for=theirs)
 
 
 def _line(row: Record, place: Place | None, *, show: bool) -> Line:
     known: dict[str, Any] = row["content"] or {}
     line = Line(
+        id=row["id"],
         seq=row["seq"],
         step=Step(row["step"]),
         by=Party.parse(row["by"]),

@@ -16,10 +16,11 @@ from postal_track.handoffs import Outcome, Scan, record
 from postal_track.orders import plain
 from postal_track.settings import settings
 from postal_track.staff import Actor
-from routes import words
+from routes import filters, words
 
 DEVICE = "page"
 _ROW = "item."
+_MOST = 9_999
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ def ticked(form: Mapping[str, str], name: str = _ROW) -> list[Ticked]:
     Raises ``BadInput`` on ``items`` when there is none.
     """
     rows = [
-        _row(field.removeprefix(name), value)
+        row(field.removeprefix(name), value)
         for field, value in form.items()
         if field.startswith(name)
     ]
@@ -66,7 +67,8 @@ def ticked(form: Mapping[str, str], name: str = _ROW) -> list[Ticked]:
     return rows
 
 
-def _row(waybill: str, value: str) -> Ticked:
+def row(waybill: str, value: str) -> Ticked:
+    """Read what ``fresh`` made for a row; raises ``BadInput`` on ``items``."""
     id_, _, place = value.partition(" ")
     try:
         return Ticked(
@@ -93,6 +95,38 @@ def scan(actor: Actor, row: Ticked, step: Step, **more: Any) -> Scan:
         device=DEVICE,
         **more,
     )
+
+
+def id_of(form: Mapping[str, str]) -> UUID:
+    """Read the id that the page gave this form, so that twice is once."""
+    try:
+        return UUID(form.get("id", ""))
+    except ValueError:
+        return uuid4()
+
+
+def found(form: Mapping[str, str]) -> dict[str, Any]:
+    """Read what was counted and seen of one envelope, as a scan takes it."""
+    return {
+        "originals": count(form, "originals"),
+        "copies": count(form, "copies"),
+        "seal_no": plain(form.get("seal_no", ""))[:20] or None,
+        "seal_broken": "seal_broken" in form,
+        "damaged": "damaged" in form,
+        "note": plain(form.get("note", ""))[:240],
+    }
+
+
+def count(form: Mapping[str, str], name: str) -> int | None:
+    """Read a number of sheets, ``None`` when left empty; raises ``BadInput``."""
+    text = form.get(name, "").strip()
+    if not text:
+        return None
+    counted = filters.number(text)
+    if counted is None or counted > _MOST:
+        why = Problem(name, "Write a number of sheets.", "Hãy ghi số bản bằng chữ số.")
+        raise BadInput((why,))
+    return counted
 
 
 async def tell(scans: Sequence[Scan], lang: str) -> list[Told]:

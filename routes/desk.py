@@ -1,7 +1,6 @@
 """The officer's desk: confirm receipt, give code and due date, announce the result."""
 
 from typing import Any
-from uuid import UUID, uuid4
 
 from litestar import Request, get, post
 from litestar.params import FromQuery
@@ -22,8 +21,6 @@ from routes.order_form import Form
 StaffRequest = Request[Actor, str, Any]
 
 OFFICERS = only(Role.OFFICER)
-
-_MOST = 9_999
 
 
 @get("/desk", include_in_schema=False, guards=[OFFICERS])
@@ -47,7 +44,7 @@ async def receive(request: StaffRequest, data: Form) -> Template | Redirect:
     lang = language(request)
     try:
         rows = by_hand.ticked(data)
-        found = _found(data) if len(rows) == 1 else {}
+        found = by_hand.found(data) if len(rows) == 1 else {}
     except BadInput as fault:
         return await _again(request, data, fault, "receive")
     scans = [by_hand.scan(request.user, r, Step.RECEIVED, **found) for r in rows]
@@ -67,7 +64,7 @@ async def register(request: StaffRequest, data: Form) -> Template | Redirect:
         place, code = await desks.registrable(
             waybill, data.get("code", ""), due_on, request.user
         )
-        row = Ticked(waybill, _id(data), place)
+        row = Ticked(waybill, by_hand.id_of(data), place)
     except BadInput as fault:
         return await _again(request, data, fault, "register")
     said = by_hand.scan(
@@ -85,46 +82,16 @@ async def announce(request: StaffRequest, data: Form) -> Template | Redirect:
     """Announce that a result is ready; it waits here for the carrier."""
     try:
         said = Announcement(
-            id=_id(data),
+            id=by_hand.id_of(data),
             token=plain(data.get("token", "")),
-            originals=_count(data, "originals") or 0,
-            copies=_count(data, "copies") or 0,
+            originals=by_hand.count(data, "originals") or 0,
+            copies=by_hand.count(data, "copies") or 0,
             fee=_money(data),
         )
         waybill = await announce_result(said, request.user)
     except BadInput as fault:
         return await _again(request, data, fault, "announce")
     return Redirect(f"/desk?announced={waybill}", status_code=303)
-
-
-def _id(form: dict[str, str]) -> UUID:
-    """Read the id that the page gave this form, so that twice is once."""
-    try:
-        return UUID(form.get("id", ""))
-    except ValueError:
-        return uuid4()
-
-
-def _found(form: dict[str, str]) -> dict[str, Any]:
-    return {
-        "originals": _count(form, "originals"),
-        "copies": _count(form, "copies"),
-        "seal_no": plain(form.get("seal_no", ""))[:20] or None,
-        "seal_broken": "seal_broken" in form,
-        "damaged": "damaged" in form,
-        "note": plain(form.get("note", ""))[:240],
-    }
-
-
-def _count(form: dict[str, str], name: str) -> int | None:
-    text = form.get(name, "").strip()
-    if not text:
-        return None
-    counted = filters.number(text)
-    if counted is None or counted > _MOST:
-        why = Problem(name, "Write a number of sheets.", "Hãy ghi số bản bằng chữ số.")
-        raise BadInput((why,))
-    return counted
 
 
 def _money(form: dict[str, str]) -> int:

@@ -9,10 +9,21 @@ from litestar.response import Redirect, Template
 from postal_track import boards, readings
 from postal_track import history as histories
 from postal_track.boards import Page, Wanted
-from postal_track.custody import FROM_CITIZEN, Custody, Leg, Party, Role, Stage
-from postal_track.errors import BadInput, Conflict, PostalTrackError
+from postal_track.custody import (
+    ERRORS,
+    FROM_CITIZEN,
+    Custody,
+    Leg,
+    Party,
+    Reason,
+    Role,
+    Stage,
+    Step,
+)
+from postal_track.errors import BadInput, Conflict, PostalTrackError, Problem
 from postal_track.staff import Actor
 from routes import by_hand, filters, measured, words
+from routes.by_hand import Ticked
 from routes.guards import logged_in, only
 from routes.language import language
 from routes.order_form import Form
@@ -129,6 +140,50 @@ async def back_to_item(waybill: FromPath[str], number: FromPath[int]) -> Redirec
     return Redirect(f"/items/{waybill}#irregularities", status_code=303)
 
 
+@post(
+    "/items/{waybill:str}/corrections",
+    include_in_schema=False,
+    guards=[logged_in],
+)
+async def correct_line(
+    request: StaffRequest, waybill: FromPath[str], data: Form
+) -> Template | Redirect:
+    """Declare a line of the ledger wrong; sent twice it is written once."""
+    lang = language(request)
+    try:
+        row, said = _correction(waybill, data)
+    except BadInput as fault:
+        told = by_hand.sentences(fault, lang)
+        return await _page(request, waybill, correction=data, problems=told)
+    scan = by_hand.scan(request.user, row, Step.CORRECTED, **said)
+    (outcome,) = await by_hand.tell([scan], lang)
+    if outcome.refused:
+        told = {"reason": outcome.refused}
+        return await _page(request, waybill, correction=data, problems=told)
+    number = filters.number(data.get("line", "")) or 1
+    return Redirect(f"/items/{waybill}#line-{number}", status_code=303)
+
+
+def _correction(waybill: str, form: dict[str, str]) -> tuple[Ticked, dict[str, Any]]:
+    """Read which line is wrong, why, and how it truly was; raises ``BadInput``."""
+    row = by_hand.row(waybill, form.get("id", ""))
+    reason = filters.chosen(Reason, form.get("reason", ""))
+    if reason not in ERRORS:
+        why = Problem("reason", "Say what is wrong.", "Hãy chọn điều gì sai.")
+        raise BadInput((why,))
+    found = by_hand.found(form)
+    if reason is Reason.DID_NOT_OCCUR:  # of what did not occur nothing was counted
+        found = {"note": found["note"]}
+    corrects = by_hand.row(waybill, form.get("corrects", "")).id
+    return row, {"reason": reason, "corrects": corrects, **found}
+
+
+@get("/items/{waybill:str}/corrections", include_in_schema=False, guards=[logged_in])
+async def back_to_ledger(waybill: FromPath[str]) -> Redirect:
+    """Lead back whoever asks again for the page that a form was shown on."""
+    return Redirect(f"/items/{waybill}#ledger", status_code=303)
+
+
 def _sentence(fault: PostalTrackError, lang: str) -> str:
     if isinstance(fault, BadInput):
         return " ".join(by_hand.sentences(fault, lang).values())
@@ -142,6 +197,8 @@ async def _page(
     show: bool = False,
     typed: dict[str, Any] | None = None,
     problem: str = "",
+    correction: dict[str, str] | None = None,
+    problems: dict[str, str] | None = None,
 ) -> Template:
     item = await histories.history(waybill, request.user, show=show)
     lang = language(request)
@@ -156,9 +213,13 @@ async def _page(
             "may_end": request.user.role is Role.SUPERVISOR,
             "typed": typed or {},
             "problem": problem,
+            "correction": correction or {},
+            "problems": problems or {},
+            "fresh": by_hand.fresh,
+            "errors": sorted(ERRORS),
             **measured.measures(lang),
         },
-        status_code=422 if problem else 200,
+        status_code=422 if problem or problems else 200,
     )
 
 
@@ -191,4 +252,12 @@ def _last(leg: Leg, now: Custody) -> Stage:
     return Stage.RETURNED if now.stage is Stage.RETURNED else Stage.DELIVERED
 
 
-ROUTES = [item_list, item_page, show_persons, end_irregularity, back_to_item]
+ROUTES = [
+    item_list,
+    item_page,
+    show_persons,
+    end_irregularity,
+    back_to_item,
+    correct_line,
+    back_to_ledger,
+]

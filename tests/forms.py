@@ -57,3 +57,10 @@ def fields(page: str, action: str) -> dict[str, str]:
     reader.feed(page)
     (wanted,) = [fields for to, fields in reader.found if to == action]
     return wanted
+
+
+def forms(page: str, action: str) -> list[dict[str, str]]:
+    """Read all fields of all forms that are sent to this address."""
+    reader = _Reader()
+    reader.feed(page)
+    return [fields for to, fields in reader.found if to == action]
