@@ -19,9 +19,11 @@ from postal_track.database import close_pool, open_pool
 from postal_track.settings import settings
 from routes import (
     assets,
+    bags,
     booking_page,
     citizen,
     desk,
+    handover,
     health,
     held_page,
     items,
@@ -91,6 +93,8 @@ def create_app() -> Litestar:
             *qr.ROUTES,
             *items.ROUTES,
             *held_page.ROUTES,
+            *bags.ROUTES,
+            *handover.ROUTES,
             *desk.ROUTES,
             *sms_pages.ROUTES,
             *proofs.ROUTES,

@@ -96,11 +96,15 @@ class Content:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """A bag with what is inside now, and the names of all parties."""
+    """A bag with what is inside now, and the names of all parties.
+
+    ``blind``: what is inside is not shown, because the reader is to count it.
+    """
 
     bag: Bag
     inside: list[Content]
     names: dict[Party, Named]
+    blind: bool = False
 
 
 _BAG = """
@@ -352,6 +356,7 @@ async def look(text: str, actor: Actor) -> Look:
             number,
         )
     bag = _of(row)
+    blind = _is_to_count(actor, bag)
     inside = [
         Content(
             each["waybill"],
@@ -361,9 +366,14 @@ async def look(text: str, actor: Actor) -> Look:
             each["since"],
         )
         for each in rows
+        if not blind
     ]
     parties = _parties(bag) | {c.addressee for c in inside} | {c.holder for c in inside}
-    return Look(bag, inside, await names(parties))
+    return Look(bag, inside, await names(parties), blind)
+
+
+def _is_to_count(actor: Actor, bag: Bag) -> bool:
+    return bag.destination in actor.places and not bag.loose and bag.opened_at is None
 
 
 def _concerns(actor: Actor, bag: Bag) -> bool:
@@ -398,7 +408,7 @@ async def listed(actor: Actor) -> tuple[list[Look], dict[Party, Named]]:
         )
     found = [_of(row) for row in rows]
     known = await names({party for bag in found for party in _parties(bag)})
-    return [Look(bag, [], known) for bag in found], known
+    return [Look(bag, [], known, _is_to_count(actor, bag)) for bag in found], known
 
 
 async def label(text: str, actor: Actor, stock: Stock = ROLL_70X40) -> Label:

@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
+from playwright.async_api import Page
 
 from postal_track import bags, handovers
 from postal_track.custody import Party, PartyKind, Reason, Step
@@ -16,7 +17,8 @@ from postal_track.errors import BadInput, Conflict, NotFound, UnknownBag
 from postal_track.handoffs import Scan, record
 from postal_track.handovers import Found, Mode, Said, Session, Way
 from postal_track.labels import bag_url
-from tests.cast import Cast, scan, travel
+from tests.axe import assert_accessible
+from tests.cast import Cast, enter, scan, travel, visitor
 
 MISSING, EXTRA, MISROUTED = Found.MISSING, Found.EXTRA, Found.MISROUTED
 
@@ -360,3 +362,113 @@ async def test_left_off_it_can_be_begun_anew(cast: Cast) -> None:
     with pytest.raises(Conflict):
         await handovers.see(session.id, cast.charlie, waybill)
     assert (await opened(cast, number)).id != session.id
+
+
+async def test_an_agency_receives_a_bag_of_twelve_in_a_browser(
+    cast: Cast, page: Page, database: Any
+) -> None:
+    number, waybills = await bag_for(cast, agency(cast), 12)
+    gone, first, *rest = waybills
+    extra = await travel(cast, "out")
+    others = await travel(cast, "arrived", agency="OTHER")
+    await scan(cast.alice, others, Step.TAKEN)
+    await enter(page, cast.charlie)
+    await page.goto("/handovers")
+    await assert_accessible(page)
+    await page.get_by_role("button", name=f"Đếm rồi nhận {number}").click()
+    # Blind: the number twelve and the waybills are nowhere before the count.
+    await page.get_by_label("Có bao nhiêu bưu gửi trước mặt bạn?").fill("13")
+    assert waybills[0] not in await page.content()
+    await assert_accessible(page)
+    await page.get_by_label("Số trên niêm phong của túi").fill("NP-9")
+    await page.get_by_role("button", name="Đối chiếu với danh sách").click()
+    for waybill in (extra, others, first):
+        await page.get_by_label("Quét hoặc nhập mã vận đơn").fill(waybill)
+        await page.get_by_role("button", name="Có bưu gửi này").click()
+        await page.get_by_role("status").get_by_text(waybill).wait_for()
+    await page.get_by_role("button", name=f"Ngoài danh sách {extra}").click()
+    await page.get_by_role("button", name=f"Của nơi khác {others}").click()
+    await page.locator(f"#{gone}").get_by_text("Thiếu").first.click()
+    await assert_accessible(page)
+    missing = page.locator(f"#{gone}")
+    await missing.get_by_label("Lý do").select_option("not_found")
+    await missing.get_by_role("button", name="Ghi: Thiếu").click()
+    await page.get_by_role("button", name="Các bưu gửi còn lại đều có").click()
+    await page.get_by_role("button", name="Nhận và chịu trách nhiệm").click()
+    await page.get_by_text("Đã nhận.").wait_for()
+    await assert_accessible(page)
+    ours = f"agency:{cast.agency}"
+    assert await state(database, gone) == (str(cast.alice.party), "missing", None)
+    assert await state(database, extra) == (ours, "received", None)
+    assert await state(database, others) == (ours, "misrouted", None)
+    assert {await state(database, w) for w in (first, *rest)} == {
+        (ours, "received", None)
+    }
+    assert sorted(await open_kinds(database)) == sorted(
+        [
+            (gone, "missing"),
+            (extra, "not_on_list"),
+            (others, "misrouted"),
+            (others, "not_on_list"),
+            (others, "unannounced_handover"),
+        ]
+    )
+    assert await audit_of(database) == []
+
+
+async def test_a_program_cannot_get_around_a_reason_either(
+    cast: Cast, server: str, database: Any
+) -> None:
+    number, (gone, there) = await bag_for(cast, agency(cast), 2)
+    async with await visitor(cast.charlie, "en") as client:
+        client.headers["accept"] = "application/json"
+        begun = await client.post(
+            "/api/handovers", json={"id": str(uuid4()), "bag": bag_url(number)}
+        )
+        assert begun.status_code == 201, begun.text
+        assert "lines" not in begun.json()
+        path = f"/api/handovers/{begun.json()['id']}"
+        assert "lines" not in (await client.get(path)).json()
+        assert (await client.get(f"/api/bags/{number}")).json()["items"] == []
+        early = await client.post(f"{path}/finish", json={"mode": "proceed"})
+        assert early.status_code == 409
+        counted = await client.post(f"{path}/count", json={"counted": 1})
+        assert len(counted.json()["lines"]) == 2
+        seen = await client.post(f"{path}/lines", json={"code": there})
+        assert seen.json() == {
+            "waybill": there,
+            "announced": True,
+            "outcome": "present",
+        }
+        for line, fields in (
+            (None, {gone: "Say whether it is there."}),
+            ({"waybill": gone, "outcome": "missing"}, {gone: "Give a reason."}),
+            (
+                {"waybill": gone, "outcome": "missing", "reason": "other"},
+                {gone: "Say which other reason."},
+            ),
+        ):
+            sent = {"mode": "proceed", "lines": [line] if line else []}
+            refused = await client.post(f"{path}/finish", json=sent)
+            assert (refused.status_code, refused.json()["fields"]) == (422, fields)
+        bare = await client.post(
+            "/api/scans",
+            json={
+                "device": "test",
+                "scans": [
+                    {
+                        "id": str(uuid4()),
+                        "code": gone,
+                        "step": "missed",
+                        "at": datetime.now(UTC).isoformat(),
+                    }
+                ],
+            },
+        )
+        assert bare.json()["outcomes"][0]["error"] == "BadScan"
+        line = {"waybill": gone, "outcome": "missing", "reason": "left_behind"}
+        ended = await client.post(
+            f"{path}/finish", json={"mode": "proceed", "lines": [line]}
+        )
+        assert (ended.status_code, ended.json()["ending"]) == (200, "accepted")
+    assert await open_kinds(database) == [(gone, "missing")]
