@@ -301,7 +301,9 @@ async def test_a_scanner_leaves_no_trace_in_the_field_it_typed_into(
 async def test_a_seals_own_bar_code_goes_into_the_field_for_it(
     alice: Page, cast: Cast
 ) -> None:
-    await look_up(alice, await travel(cast, "booked"))
+    number = await travel(cast, "booked")
+    await look_up(alice, number)
+    await expect(shown(alice, number)).to_be_visible()
     seal = alice.get_by_label("Số niêm phong")
     await seal.focus()
     await scan_by_hand(alice, "NP00012345")
