@@ -17,10 +17,12 @@ from litestar.template import TemplateConfig
 
 from postal_track.database import close_pool, open_pool
 from postal_track.settings import settings
+from postal_track.worker import hush
 from routes import (
     assets,
     bags,
     booking_page,
+    calls,
     citizen,
     desk,
     handover,
@@ -33,11 +35,13 @@ from routes import (
     proofs,
     qr,
     registration,
+    results,
     scan_page,
     scans,
     sessions,
     sms_pages,
     status_api,
+    wishes,
 )
 from routes.errors import HANDLERS
 from routes.guards import Forms, Sessions
@@ -54,6 +58,7 @@ async def _with_database(app: Litestar) -> AsyncIterator[None]:
     try:
         yield
     finally:
+        await hush()
         await close_pool()
 
 
@@ -96,7 +101,11 @@ def create_app() -> Litestar:
             *bags.ROUTES,
             *handover.ROUTES,
             *desk.ROUTES,
+            *errands.ROUTES,
+            *results.ROUTES,
             *sms_pages.ROUTES,
+            *calls.ROUTES,
+            *wishes.ROUTES,
             *proofs.ROUTES,
             assets.static,
             assets.package_file,

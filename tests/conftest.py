@@ -160,9 +160,11 @@ async def postgres(migrated: None) -> str:
 async def pool(postgres: str) -> AsyncIterator[None]:
     """The pool of this process, open for the whole run on its one loop."""
     from postal_track.database import close_pool, open_pool
+    from postal_track.worker import hush
 
     await open_pool()
     yield
+    await hush()
     await close_pool()
 
 
