@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from asyncpg import Connection, Record
+from asyncpg import Connection
 
 from postal_track import codes, promises
 from postal_track.custody import Custody, Reason, Stage
@@ -61,6 +61,8 @@ async def put(
     if not told:
         return []
     about = await _look_up(connection, {occasion.item for _, occasion in told})
+    if incidents := {o.item for name, o in told if name == "S13_incident"}:
+        await _add_files(connection, about, incidents)
     texts = [
         _text(name, occasion, about[occasion.item], digits.get(occasion.item, ""), now)
         for name, occasion in told
@@ -69,13 +71,43 @@ async def put(
     return await put_texts(connection, texts)
 
 
+async def put_late(
+    connection: Connection, broken: Mapping[int, date], now: datetime
+) -> list[int]:
+    """Tell of items whose promised day has passed; once for each promise.
+
+    ``broken`` gives the day that was promised. The ids of the rows written.
+    """
+    about = await _look_up(connection, broken)
+    again = promises.add_working_days(now.astimezone(LOCAL).date(), 1)
+    texts = [
+        _written(
+            late_key(item, day),
+            "S12_late",
+            about[item],
+            _common(about[item]) | {"date": again},
+            now + timedelta(days=2),
+        )
+        for item, day in broken.items()
+        if about[item]["phone"]
+    ]
+    return await put_texts(connection, texts)
+
+
+def late_key(item: int, promised_on: date) -> str:
+    """Name the text about one broken promise."""
+    return f"late:{item}:{promised_on}"
+
+
 async def poke(ids: Sequence[int]) -> None:
     """Wake the worker after the commit; a lost poke is found by its sweep."""
     if ids:
         await poke_worker(ids)
 
 
-async def _look_up(connection: Connection, items: Iterable[int]) -> dict[int, Record]:
+async def _look_up(
+    connection: Connection, items: Iterable[int]
+) -> dict[int, Mapping[str, Any]]:
     rows = await connection.fetch(
         f"""
         SELECT i.id, i.waybill, i.leg, i.promised_on, i.fee, i.originals, i.copies,
@@ -97,10 +129,49 @@ async def _look_up(connection: Connection, items: Iterable[int]) -> dict[int, Re
     return {row["id"]: row for row in rows}
 
 
-def _text(name: str, occasion: Occasion, row: Record, otp: str, now: datetime) -> Text:
-    composed = compose(name, row["language"], **_fields(name, occasion, row, otp, now))
+async def _add_files(
+    connection: Connection, about: dict[int, Mapping[str, Any]], items: Iterable[int]
+) -> None:
+    """Add the number that a citizen names: of the claim, else the irregularity's."""
+    rows = await connection.fetch(
+        """
+        SELECT i.id, coalesce(
+            (SELECT c.number FROM claim c WHERE c.item = i.id ORDER BY c.id DESC
+                LIMIT 1),
+            (SELECT 'BT' || max(r.id) FROM irregularity r WHERE r.item = i.id),
+            i.waybill) AS file
+        FROM item i WHERE i.id = ANY($1::bigint[])
+        """,
+        sorted(items),
+    )
+    for row in rows:
+        about[row["id"]] = {**about[row["id"]], "file": row["file"]}
+
+
+def _text(
+    name: str, occasion: Occasion, row: Mapping[str, Any], otp: str, now: datetime
+) -> Text:
+    return _written(
+        f"{occasion.source}:{name}",
+        name,
+        row,
+        _common(row) | _own_fields(name, occasion, row, otp, now),
+        _expiry(name, occasion, now),
+        otp,
+    )
+
+
+def _written(
+    key: str,
+    name: str,
+    row: Mapping[str, Any],
+    fields: dict[str, Any],
+    expires_at: datetime | None,
+    otp: str = "",
+) -> Text:
+    composed = compose(name, row["language"], **fields)
     return Text(
-        key=f"{occasion.source}:{name}",
+        key=key,
         recipient=row["phone"],
         fallback=row["fallback"] if row["fallback"] != row["phone"] else None,
         template=composed.template,
@@ -112,7 +183,7 @@ def _text(name: str, occasion: Occasion, row: Record, otp: str, now: datetime) -
         # Whoever has the link is the citizen, as far as his page can tell.
         secret="otp,link" if otp else "link",
         not_before=None,
-        expires_at=_expiry(name, occasion, now),
+        expires_at=expires_at,
     )
 
 
@@ -127,20 +198,17 @@ def _expiry(name: str, occasion: Occasion, now: datetime) -> datetime | None:
     return now + timedelta(days=7)
 
 
-def _fields(
-    name: str, occasion: Occasion, row: Record, otp: str, now: datetime
-) -> dict[str, Any]:
-    """Gather what a text speaks of."""
-    common = {
+def _common(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Gather what every text speaks of."""
+    return {
         "code": [*(row["codes"] or ()), row["waybill"]],
         "tok": row["slug"],
         "hot": settings().HOTLINE,
     }
-    return common | _own_fields(name, occasion, row, otp, now)
 
 
 def _own_fields(
-    name: str, occasion: Occasion, row: Record, otp: str, now: datetime
+    name: str, occasion: Occasion, row: Mapping[str, Any], otp: str, now: datetime
 ) -> dict[str, Any]:
     """Gather what only this text speaks of; ``compose`` takes what it needs."""
     local = occasion.event.at.astimezone(LOCAL)
@@ -181,9 +249,9 @@ def _own_fields(
             return {"date": tomorrow}
         case "S13_incident":
             by = (now + CALLED_WITHIN).astimezone(LOCAL)
-            return {"time": by, "date": by.date(), "cl": f"{row['id']}"}
+            return {"time": by, "date": by.date(), "cl": row["file"]}
     raise LookupError(f"nothing is known that {name} could say")
 
 
-def _papers(row: Record) -> int:
+def _papers(row: Mapping[str, Any]) -> int:
     return (row["originals"] or 0) + (row["copies"] or 0)
