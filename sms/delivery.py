@@ -248,9 +248,14 @@ class Courier:
         A claim for one text costs the database as much as a claim for many.
         """
         least, room = min(wanted, max(1, self.rules.parallel // 4)), 0
-        while room < least or (room < wanted and not self._free.locked()):
-            await self._free.acquire()
-            room += 1
+        try:
+            while room < least or (room < wanted and not self._free.locked()):
+                await self._free.acquire()
+                room += 1
+        except asyncio.CancelledError:
+            for _ in range(room):
+                self._free.release()
+            raise
         return room
 
     def _start(self, job: Job) -> asyncio.Task[None]:

@@ -350,6 +350,7 @@ class CallDue:
     message: Shown
     closed_at: datetime | None = None
     closed_by: str = ""
+    note: str = ""
 
     def why(self, language: str = "vi") -> str:
         """Say why the text did not arrive."""
@@ -399,7 +400,8 @@ async def call(connection: asyncpg.Connection, number: int) -> CallDue:
 
 _CALL = """
     id AS call_id, opened_at AS call_opened, code AS call_code,
-    message AS call_message, closed_at AS call_closed, closed_by AS call_closed_by
+    message AS call_message, closed_at AS call_closed, closed_by AS call_closed_by,
+    note AS call_note
 """
 
 
@@ -413,6 +415,7 @@ def _call_due(row: Mapping[str, Any]) -> CallDue:
         _shown(given),
         told["call_closed"],
         told["call_closed_by"],
+        told["call_note"],
     )
 
 

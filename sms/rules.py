@@ -13,7 +13,7 @@ from datetime import datetime, time, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
-from sms.status import Status
+from sms.status import UNSENT, Status
 
 
 class AfterSilence(StrEnum):
@@ -29,6 +29,7 @@ class Rules:
     """What was decided about sending. Durations in seconds unless they say otherwise.
 
     `at_night`, `uncapped`: templates that the night and the cap do not hold back.
+    `anyway`: templates that go out although the citizen wants no texts.
     `cap`: texts of one group in one day. `gap`: between two texts to one number.
     `rate`: texts a second to one gateway, by all workers together; 0 sets no limit.
     `parallel`: texts one worker hands over at the same time. `timeout`: how long a
@@ -43,6 +44,7 @@ class Rules:
     at_night: frozenset[str] = frozenset()
     cap: int = 8
     uncapped: frozenset[str] = frozenset()
+    anyway: frozenset[str] = frozenset()
     gap: float = 2.0
     rate: float = 50.0
     parallel: int = 60
@@ -186,13 +188,16 @@ def judge(text: Candidate, ways: Sequence[Way], rules: Rules, now: datetime) -> 
     if text.status is Status.SENT:
         way = known.get(text.gateway or "")
         return Look(way.name) if way and way.can_look else Rest()
+    if text.status not in UNSENT:
+        # Whoever set a time for it, what has ended is never sent.
+        return Rest()
     if text.unsure:
         return _after_silence(text, known.get(text.gateway or ""), rules, now)
     if text.expires_at is not None and text.expires_at <= now:
         return End(Status.EXPIRED, "expired")
     if not text.recipient:
         return End(Status.FAILED, "bad_number")
-    if text.opted_out:
+    if text.opted_out and text.template not in rules.anyway:
         return End(Status.SUPPRESSED, "opted_out")
     if text.mark:
         return End(Status.FAILED, text.mark)

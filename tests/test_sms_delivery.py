@@ -599,3 +599,35 @@ async def test_texts_go_out_while_one_is_slow(
     assert {(await row(database, one))["status"] for one in quick} == {"sent"}
     await until(lambda: not hands.in_flight)
     assert (await row(database, slow))["status"] == "sent"
+
+
+async def test_a_job_that_is_cut_off_keeps_no_hands(
+    database: Any, double: Double
+) -> None:
+    hands = await courier(twilio(double), rules=replace(QUICK, parallel=8))
+    double.answers_after = 0.3
+    # A job for many waits until a quarter of the hands are free; one is, now.
+    held = await put_in(*[text() for _ in range(7)])
+    busy = [asyncio.create_task(hands.deliver(held))]
+    await until(lambda: hands.in_flight == 7)
+    more = await put_in(*[text() for _ in range(8)])
+    waiting = asyncio.create_task(hands.deliver(more))
+    await until(lambda: hands._free.locked())
+    waiting.cancel()
+    await asyncio.gather(waiting, return_exceptions=True)
+    await asyncio.gather(*busy)
+    assert hands._free._value == 8
+    await send_all(hands)
+    assert len(double.messages) == 15
+
+
+async def test_a_text_that_somebody_holds_does_not_hold_up_the_others(
+    database: Any, double: Double, hands: Courier
+) -> None:
+    held, free = await put_in(text("held"), text("free"))
+    async with database.transaction():
+        await database.fetch("SELECT 1 FROM sms_message WHERE id = $1 FOR UPDATE", held)
+        async with asyncio.timeout(5):
+            assert await hands.deliver([held, free]) == 1
+    assert [form["Body"] for form in double.forms] == ["free"]
+    assert await hands.deliver([held, free]) == 1

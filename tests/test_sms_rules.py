@@ -19,9 +19,10 @@ from sms.rules import (
     Way,
     judge,
 )
-from sms.status import Status
+from sms.status import UNSENT, Status
 
-RULES = Rules(at_night=frozenset({"code"}), uncapped=frozenset({"code"}), cap=3, gap=5)
+CODE = frozenset({"code"})
+RULES = Rules(at_night=CODE, uncapped=CODE, anyway=CODE, cap=3, gap=5)
 NOON = datetime(2026, 11, 23, 5, tzinfo=UTC)  # 12:00 in Vietnam
 EVENING = datetime(2026, 11, 23, 14, tzinfo=UTC)  # 21:00
 SMALL_HOURS = datetime(2026, 11, 22, 19, 30, tzinfo=UTC)  # 02:30
@@ -83,6 +84,7 @@ def test_a_text_that_is_no_longer_true_ends() -> None:
 
 def test_a_wish_and_a_mark_are_kept() -> None:
     assert at(NOON, opted_out=True) == End(Status.SUPPRESSED, "opted_out")
+    assert at(NOON, opted_out=True, template="code") == Send("first")
     assert at(NOON, mark="21614") == End(Status.FAILED, "21614")
     assert at(NOON, recipient="") == End(Status.FAILED, "bad_number")
 
@@ -154,6 +156,12 @@ def test_a_text_without_a_receipt_is_looked_up_where_that_can_be() -> None:
     assert at(EVENING, status=Status.SENT, gateway="first") == Look("first")
     assert at(NOON, status=Status.SENT, gateway="second") == Rest()
     assert at(NOON, status=Status.SENT, gateway="gone") == Rest()
+
+
+@pytest.mark.parametrize("status", sorted(set(Status) - UNSENT - {Status.SENT}))
+def test_what_has_ended_is_never_sent_again(status: Status) -> None:
+    assert at(NOON, status=status, gateway="first") == Rest()
+    assert at(NOON, status=status, gateway="second", unsure=True) == Rest()
 
 
 def test_nothing_is_tried_for_ever() -> None:
