@@ -338,15 +338,17 @@ def most_inside() -> int:
 async def look(text: str, actor: Actor) -> Look:
     """Look at a bag that comes from, goes to or is at the actor or his places.
 
-    Raises ``UnknownBag`` for any other.
+    Whoever reads its label has it in his hands, and may take it over unseen. Raises
+    ``UnknownBag`` for anyone else.
     """
     number = number_of(text)
+    in_hand = parse(text).tag is not None and actor.role in _CARRIERS
     async with transaction() as connection:
         row = await connection.fetchrow(
             f"SELECT {_BAG} FROM bag b WHERE number = $1",  # noqa: S608 - constants
             number,
         )
-        if row is None or not _concerns(actor, _of(row)):
+        if row is None or not (in_hand or _concerns(actor, _of(row))):
             raise UnknownBag(number)
         rows = await connection.fetch(
             """
@@ -356,7 +358,7 @@ async def look(text: str, actor: Actor) -> Look:
             number,
         )
     bag = _of(row)
-    blind = _is_to_count(actor, bag)
+    blind = _is_to_count(actor, bag) or not _concerns(actor, bag)
     inside = [
         Content(
             each["waybill"],
@@ -370,6 +372,9 @@ async def look(text: str, actor: Actor) -> Look:
     ]
     parties = _parties(bag) | {c.addressee for c in inside} | {c.holder for c in inside}
     return Look(bag, inside, await names(parties), blind)
+
+
+_CARRIERS = frozenset({Role.CARRIER, Role.CLERK, Role.SUPERVISOR, Role.OFFICER})
 
 
 def _is_to_count(actor: Actor, bag: Bag) -> bool:

@@ -120,10 +120,13 @@ async def _list(
 
 @get("/bags/{number:str}", include_in_schema=False, guards=[STAFF])
 async def bag_page(
-    request: StaffRequest, number: FromPath[str], done: FromQuery[str] = ""
+    request: StaffRequest,
+    number: FromPath[str],
+    done: FromQuery[str] = "",
+    tag: FromQuery[str] = "",
 ) -> Template:
     """Show one bag: what is inside, the seal, and what can be done with it."""
-    return await _page(request, number, done=done)
+    return await _page(request, number, done=done, tag=tag)
 
 
 @post("/bags/{number:str}/pack", include_in_schema=False, guards=[PACKERS])
@@ -189,7 +192,7 @@ async def take_bag(
     request: StaffRequest, number: FromPath[str], data: Form
 ) -> Template | Redirect:
     """Take the whole bag over, closed as it is: that it is full is inferred."""
-    look = await bags.look(number, request.user)
+    look = await bags.look(_code(number, data.get("tag", "")), request.user)
     step = WHOLE[request.user.role]
     to_us = look.bag.destination in request.user.places
     place = look.bag.destination if to_us else None
@@ -216,6 +219,11 @@ async def _say(
     return await _page(request, number, told=told, status=status)
 
 
+def _code(number: str, tag: str) -> str:
+    """Write a bag's code as its label has it, when the label was read."""
+    return f"label/B/{number}/{tag}" if tag else number
+
+
 def _id(form: dict[str, str]) -> UUID:
     try:
         return UUID(form.get("id", ""))
@@ -231,13 +239,17 @@ async def _page(
     problems: dict[str, str] | None = None,
     told: list[Told] | None = None,
     done: str = "",
+    tag: str = "",
 ) -> Template:
     actor, lang = request.user, language(request)
-    look = await bags.look(number, actor)
+    look = await bags.look(_code(number, tag), actor)
     bag = look.bag
-    mine = {actor.party, *actor.places}
+    # A carrier takes out of his own office's stock: it is not his before.
+    places = actor.places if actor.role is not Role.CARRIER else frozenset[Party]()
+    mine = {actor.party, *places}
     context = {
         "look": look,
+        "tag": tag,
         "bag": bag,
         "name": lambda party: (
             look.names[party].name_en if lang == "en" else look.names[party].name
@@ -278,23 +290,25 @@ async def back_to_bag(number: FromPath[str]) -> Redirect:
     return Redirect(f"/bags/{bags.number_of(number)}", status_code=303)
 
 
-@get("/bags/{number:str}/label.{ending:str}", include_in_schema=False, guards=[STAFF])
+@get(
+    [f"/bags/{{number:str}}/label.{ending}" for ending in ("pdf", "svg", "png")],
+    include_in_schema=False,
+    guards=[STAFF],
+)
 async def bag_label(
     request: StaffRequest,
     number: FromPath[str],
-    ending: FromPath[str],
     layout: FromQuery[str] = "70x40",
 ) -> Response[bytes]:
     """Draw the bag's label: PDF, SVG or PNG."""
     stock = STOCKS.get(layout, labels.ROLL_70X40)
     label = await bags.label(number, request.user, stock)
+    ending = request.url.path.rpartition(".")[2]
     if ending == "svg":
         return Response(labels.svg(label).encode(), media_type="image/svg+xml")
     if ending == "png":
         drawn = await asyncio.to_thread(labels.png, label)
         return Response(drawn, media_type="image/png")
-    if ending != "pdf":
-        raise UnknownBag(number)
     drawn = await asyncio.to_thread(labels.pdf, [label])
     return Response(
         drawn,
@@ -318,7 +332,8 @@ async def read_bag_label(
             raise ForgedLabel(code.waybill)
         context = {"code": code, "hotline": settings().HOTLINE}
         return Template("forged.html", context=context, status_code=403)
-    return Redirect(f"/bags/{code.waybill}" if request.user else "/", status_code=303)
+    room = f"/bags/{code.waybill}?tag={code.tag}" if request.user else "/"
+    return Redirect(room, status_code=303)
 
 
 # The API

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from io import BytesIO
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import pytest
+import zxingcpp
+from PIL import Image
+from playwright.async_api import Page
 
 from postal_track import bags, labels, s10
 from postal_track.custody import Kind, Party, PartyKind, Reason, Stage, Step
@@ -22,8 +27,10 @@ from postal_track.errors import (
 )
 from postal_track.handoffs import Scan, record
 from postal_track.staff import Actor
-from tests.cast import Cast, travel
+from tests.axe import assert_accessible
+from tests.cast import Cast, enter, travel, visitor
 from tests.cast import scan as tell
+from tests.forms import fields
 
 
 def said(who: Actor, step: Step, code: str, **more: Any) -> Scan:
@@ -353,3 +360,111 @@ async def test_the_label_of_a_bag_reads_as_its_number_on_every_stock(
     for stranger in (cast.amy, cast.carol):
         with pytest.raises(UnknownBag):
             await bags.look(number, stranger)
+
+
+async def test_a_clerk_makes_fills_closes_and_labels_a_bag_in_a_browser(
+    cast: Cast, page: Page, database: Any
+) -> None:
+    waybills = [await travel(cast, "arrived") for _ in range(2)]
+    await enter(page, cast.bob)
+    await page.goto("/bags")
+    await assert_accessible(page)
+    await page.get_by_label("Nơi nhận túi").select_option(str(hub(cast)))
+    await page.get_by_label("trên tổng số túi").fill("3")
+    await page.get_by_label("Túi thứ").fill("2")
+    await page.get_by_role("button", name="Lập túi").click()
+    await page.wait_for_url("**/bags/DT*")
+    number = page.url.rpartition("/")[2]
+    for waybill in waybills:
+        # A USB scanner types and presses Enter, wherever the focus is.
+        await page.wait_for_load_state("load")
+        await page.evaluate("document.activeElement.blur()")
+        await page.keyboard.type(labels.own_url(waybill))
+        await page.keyboard.press("Enter")
+        await page.locator(f'a.waybill[href="/items/{waybill}"]').wait_for()
+    await page.get_by_role("button", name=f"Lấy ra {waybills[0]}").click()
+    await page.get_by_text("Đã lấy ra khỏi túi.").wait_for()
+    await assert_accessible(page)
+    await page.get_by_label("Số niêm phong").fill("NP-5")
+    await page.get_by_role("button", name="Đóng túi").click()
+    await page.get_by_text("Đã đóng túi.").wait_for()
+    await assert_accessible(page)
+    await page.get_by_label("Bàn giao cho").select_option(str(cast.alice.party))
+    await page.get_by_role("button", name="Báo giao cả túi").click()
+    await page.get_by_text("Đã báo giao túi.").wait_for()
+    assert await bag_of(database, waybills[0]) is None
+    promised = "SELECT released_to FROM item WHERE waybill = $1"
+    assert await database.fetchval(promised, waybills[1]) == str(cast.alice.party)
+    for ending, start in (("pdf", b"%PDF"), ("png", b"\x89PNG"), ("svg", b"<svg")):
+        file = await page.request.get(f"/bags/{number}/label.{ending}")
+        assert file.ok
+        assert (await file.body()).startswith(start)
+    read = zxingcpp.read_barcodes(
+        Image.open(BytesIO(labels.png(await bags.label(number, cast.bob), 300)))
+    )
+    assert {code.text for code in read} == {number, labels.bag_url(number)}
+    await enter(page, cast.alice)
+    await page.goto(urlsplit(labels.bag_url(number)).path)
+    await page.get_by_role("button", name="Nhận nguyên túi, chưa mở").click()
+    await page.get_by_text("Bạn đã nhận giữ cả túi.").wait_for()
+    assert await holders(database, waybills[1:]) == {str(cast.alice.party)}
+
+
+async def test_a_bag_is_shown_to_those_it_concerns_only(
+    cast: Cast, server: str
+) -> None:
+    number, waybills = await closed(cast, 2, Party(PartyKind.AGENCY, cast.agency))
+    for actor, status in (
+        (cast.bob, 200),
+        (cast.charlie, 200),
+        (cast.carol, 404),
+        (cast.amy, 404),
+        (cast.eve, 403),
+    ):
+        async with await visitor(actor) as client:
+            answer = await client.get(f"/bags/{number}")
+            assert answer.status_code == status, actor.login
+            # Who is to count it does not see what is inside.
+            assert (waybills[0] in answer.text) == (actor == cast.bob)
+    path = urlsplit(labels.bag_url(number)).path
+    async with await visitor(cast.amy) as client:  # she has it in her hands
+        there = (await client.get(path)).headers["location"]
+        page = await client.get(there)
+        assert page.status_code == 200
+        assert waybills[0] not in page.text
+        form = fields(page.text, f"/bags/{number}/take")
+        taken = await client.post(f"/bags/{number}/take", data=form)
+        # Nobody had promised it to her: recorded, and flagged.
+        assert taken.status_code == 200
+        assert (await client.get(f"/bags/{number}")).status_code == 200
+    async with await visitor(None) as client:
+        assert (await client.get(path)).headers["location"] == "/"
+        assert (await client.get(path[:-8] + "AAAAAAAA")).status_code == 403
+
+
+async def test_a_program_makes_fills_closes_and_carries_a_bag(
+    cast: Cast, server: str
+) -> None:
+    waybill = await travel(cast, "arrived")
+
+    def scan_of(step: str, code: str, **more: str) -> dict[str, Any]:
+        now = datetime.now(UTC).isoformat()
+        said = {"id": str(uuid4()), "code": code, "step": step, "at": now} | more
+        return {"device": "test", "scans": [said]}
+
+    async with await visitor(cast.bob) as client:
+        client.headers["accept"] = "application/json"
+        made = await client.post("/api/bags", json={"to": f"office:{cast.hub}"})
+        assert made.status_code == 201, made.text
+        number = made.json()["number"]
+        wrong = await client.post("/api/bags", json={"to": "office:999"})
+        assert (wrong.status_code, list(wrong.json()["fields"])) == (422, ["to"])
+        sent = scan_of("packed", waybill, bag=number)
+        (put,) = (await client.post("/api/scans", json=sent)).json()["outcomes"]
+        assert put["result"] == "recorded"
+        shut = await client.post(f"/api/bags/{number}/close", json={"seal_no": "NP"})
+        assert (shut.json()["items"], shut.json()["seal_no"]) == ([waybill], "NP")
+    async with await visitor(cast.alice) as client:
+        sent = scan_of("taken", labels.bag_url(number))
+        (took,) = (await client.post("/api/scans", json=sent)).json()["outcomes"]
+        assert (took["result"], took["bag"], took["items"]) == ("recorded", number, 1)

@@ -52,6 +52,9 @@ let turn = 0;
  * @param {Source} source
  */
 function comes(code, source) {
+  // A bag has a page of its own, where it is taken over as a whole.
+  const [bag] = /\/B\/DT[0-9]{9}VN\/[A-Z2-7]{8}/i.exec(code) ?? [];
+  if (bag) return location.assign(bag.toUpperCase());
   const same = shown && waybillIn(code) === waybillIn(shown.code);
   if (same && source === "camera") return;
   if (act.touched && shown && !same) return wait(code);
