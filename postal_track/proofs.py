@@ -36,13 +36,15 @@ LOCAL = ZoneInfo("Asia/Ho_Chi_Minh")
 class Provable:
     """A line of which a receipt can be had. ``checkpoint``: the first that covers it.
 
-    ``handoff``: the item changed hands.
+    ``handoff``: the item changed hands. ``wrong``: a later line declares it so; that it
+    was written stays true, and provable.
     """
 
     seq: int
     at: datetime
     said: Words
     handoff: bool
+    wrong: bool
     checkpoint: int | None
 
 
@@ -128,6 +130,7 @@ async def _stories(rows: Sequence[Record]) -> list[Story]:
         raise NotFound
     told: dict[str, list[Provable]] = {}
     known = await names(_places(rows))
+    wrong = {row["corrects"] for row in rows} - {None}
     for row in rows:
         entry = entry_of(row, row["own"])
         line = Provable(
@@ -135,6 +138,7 @@ async def _stories(rows: Sequence[Record]) -> list[Story]:
             at=entry.at,
             said=_said(entry, known),
             handoff=entry.taker is not None,
+            wrong=entry.id in wrong,
             checkpoint=row["checkpoint"],
         )
         told.setdefault(entry.waybill, []).append(line)

@@ -27,7 +27,7 @@ from playwright.async_api import Page
 
 from postal_track import checkpoints, merkle, proofs, seals, worker
 from postal_track.checkpoints import seal, seal_nightly
-from postal_track.custody import Step
+from postal_track.custody import Reason, Step
 from postal_track.database import transaction
 from postal_track.errors import BadEvidence, LedgerBroken, NotFound
 from postal_track.evidence import read
@@ -283,7 +283,8 @@ async def test_sealing_and_scanning_at_once_lose_nothing(
 
 
 async def test_the_worker_asks_every_hour_and_seals(cast: Cast, database: Any) -> None:
-    (job,) = worker.WorkerSettings.cron_jobs
+    jobs = {job.coroutine: job for job in worker.WorkerSettings.cron_jobs}
+    job = jobs[worker.seal]
     assert (job.hour, job.minute, job.unique) == (None, 10, True)
     await travel(cast, "booked")
     await job.coroutine({})
@@ -693,6 +694,30 @@ async def test_no_receipt_is_given_of_a_line_that_was_altered(
     await database.execute("UPDATE sealed_head SET head = sha256('x')")
     with pytest.raises(LedgerBroken, match="checkpoint 1"):
         await receipt_for(waybill, 2, cast.bob)
+
+
+async def test_a_line_that_was_corrected_is_said_to_be_so_and_still_proven(
+    cast: Cast, database: Any
+) -> None:
+    waybill = await travel(cast, "arrived")
+    taken = (await scan(cast.alice, waybill, Step.TAKEN)).id
+    mended = await scan(
+        cast.alice,
+        waybill,
+        Step.CORRECTED,
+        corrects=taken,
+        reason=Reason.DID_NOT_OCCUR,
+    )
+    assert mended.error is None
+    (story,) = await proofs.stories_of(await _token(waybill))
+    assert [(n.seq, n.wrong) for n in story.lines if n.handoff] == [
+        (1, False),
+        (2, False),
+        (3, False),
+        (4, True),
+    ]
+    await seal()
+    assert second_opinion(await receipt_for(waybill, 4, cast.bob))["number"] == 1
 
 
 def test_every_step_has_its_words_on_a_receipt() -> None:
