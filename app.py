@@ -25,6 +25,7 @@ from routes import (
     calls,
     citizen,
     desk,
+    errands,
     handover,
     health,
     held_page,

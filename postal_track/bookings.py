@@ -29,6 +29,7 @@ from postal_track.errors import (
     NotFound,
     NotYourPlace,
     OrderUsed,
+    PostalTrackError,
     Problem,
 )
 from postal_track.legs import Birth
@@ -317,6 +318,19 @@ class Announcement:
     fee: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Announced:
+    """What became of one announcement: the result's waybill, or why there is none.
+
+    Neither: it was in order, but another was not and nothing was written.
+    """
+
+    id: UUID
+    token: str
+    waybill: str = ""
+    error: PostalTrackError | None = None
+
+
 async def announce_result(
     said: Announcement, actor: Actor, at: datetime | None = None
 ) -> str:
@@ -327,50 +341,104 @@ async def announce_result(
     The agency holds the result until a carrier accepts it. Announcing twice gives the
     same waybill.
     """
+    (told,) = await announce_results([said], actor, at=at)
+    if told.error is not None:
+        raise told.error
+    return told.waybill
+
+
+async def announce_results(
+    said: Sequence[Announcement],
+    actor: Actor,
+    *,
+    partly: bool = False,
+    at: datetime | None = None,
+) -> list[Announced]:
+    """Announce many results; what became of each, in the same order.
+
+    All or none, unless ``partly``: then those that are in order go ahead. Safe to
+    repeat either way.
+    """
     if actor.role is not Role.OFFICER:
         raise NotAllowed
-    _check(said)
+    now, answers, told = at or datetime.now(UTC), {}, []
     async with transaction() as connection:
-        row = await connection.fetchrow(
-            "SELECT id, agency, office FROM dossier WHERE token = $1 FOR UPDATE",
-            said.token,
-        )
-        # Another agency's dossier is as good as none.
-        if row is None or Party(PartyKind.AGENCY, row["agency"]) not in actor.places:
-            raise NotFound
-        agency = Party(PartyKind.AGENCY, row["agency"])
-        before = await connection.fetchval(
+        # In one order for everybody, so that two lists do not wait in a circle.
+        rows = await connection.fetch(
             """
-            SELECT waybill FROM item WHERE dossier = $1 AND leg = 'result'
-                AND stage <> 'returned' ORDER BY id DESC
+            SELECT id, token, agency, office FROM dossier WHERE token = ANY($1::text[])
+            ORDER BY token FOR UPDATE
             """,
-            row["id"],
+            [each.token for each in said],
         )
-        if before is not None:
-            return str(before)
-        now = at or datetime.now(UTC)
-        birth = Birth(
-            id=said.id,
-            dossier=row["id"],
-            leg=Leg.RESULT,
-            by=actor.party,
-            place=agency,
-            holder=agency,
-            addressee=CITIZEN,
-            at=now,
-            originals=said.originals,
-            copies=said.copies,
-            promised_on=promises.promise("result", now, outlying=False),
-            fee=said.fee,
-            release_to=Party(PartyKind.OFFICE, row["office"]),
-        )
-        chain = await legs.bear(connection, birth)
-        told = await legs.announce(connection, chain, birth)
+        dossiers = {row["token"]: row for row in rows}
+        faults = [_fault(each, dossiers.get(each.token), actor) for each in said]
+        ahead = partly or not any(faults)
+        for each, fault in zip(said, faults, strict=True):
+            if ahead and fault is None and each.token not in answers:
+                answers[each.token], texts = await _ready(
+                    connection, each, dossiers[each.token], actor, now
+                )
+                told += texts
     await outgoing.poke(told)
-    return chain.waybill
+    return [
+        Announced(
+            each.id, each.token, "" if fault else answers.get(each.token, ""), fault
+        )
+        for each, fault in zip(said, faults, strict=True)
+    ]
 
 
-def _check(said: Announcement) -> None:
+def _fault(
+    said: Announcement, dossier: Record | None, actor: Actor
+) -> PostalTrackError | None:
+    """Say why this cannot be announced; ``None`` when it can."""
+    problems = _problems(said)
+    if problems:
+        return BadInput(tuple(problems))
+    # Another agency's dossier is as good as none.
+    ours = dossier and Party(PartyKind.AGENCY, dossier["agency"]) in actor.places
+    return None if ours else NotFound()
+
+
+async def _ready(
+    connection: Connection,
+    said: Announcement,
+    dossier: Record,
+    actor: Actor,
+    now: datetime,
+) -> tuple[str, list[int]]:
+    """Bear the item that brings a result, or find the one that does already."""
+    before = await connection.fetchval(
+        """
+        SELECT waybill FROM item WHERE dossier = $1 AND leg = 'result'
+            AND stage <> 'returned' ORDER BY id DESC
+        """,
+        dossier["id"],
+    )
+    if before is not None:
+        return str(before), []
+    agency = Party(PartyKind.AGENCY, dossier["agency"])
+    birth = Birth(
+        id=said.id,
+        dossier=dossier["id"],
+        leg=Leg.RESULT,
+        by=actor.party,
+        place=agency,
+        holder=agency,
+        addressee=CITIZEN,
+        at=now,
+        originals=said.originals,
+        copies=said.copies,
+        promised_on=promises.promise("result", now, outlying=False),
+        fee=said.fee,
+        release_to=Party(PartyKind.OFFICE, dossier["office"]),
+    )
+    chain = await legs.bear(connection, birth)
+    return chain.waybill, await legs.announce(connection, chain, birth)
+
+
+def _problems(said: Announcement) -> list[Problem]:
     problems = []
     if (
         not 0 < said.originals + said.copies <= MOST_OF_ONE_PAPER
@@ -387,8 +455,7 @@ def _check(said: Announcement) -> None:
         problems.append(
             Problem("fee", "The amount is not plausible.", "Số tiền không hợp lý.")
         )
-    if problems:
-        raise BadInput(tuple(problems))
+    return problems
 
 
 async def print_pool(

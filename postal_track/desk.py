@@ -64,13 +64,17 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """All of it. ``arriving`` stands at the counter and waits for our word."""
+    """All of it. ``arriving`` stands at the counter and waits for our word.
+
+    ``returning``: what went from us to a citizen and found nobody.
+    """
 
     coming: Section
     arriving: Section
     unregistered: Section
     in_work: Section
     leaving: Section
+    returning: Section
     names: dict[Party, Named]
 
 
@@ -82,7 +86,8 @@ async def desk(actor: Actor) -> Desk:
         unregistered = await _section(connection, actor, _UNREGISTERED)
         in_work = await _section(connection, actor, _IN_WORK)
         leaving = await _section(connection, actor, _LEAVING)
-    sections = (coming, arriving, unregistered, in_work, leaving)
+        returning = await _section(connection, actor, _RETURNING)
+    sections = (coming, arriving, unregistered, in_work, leaving, returning)
     parties = {p for each in sections for slip in each.slips for p in _parties(slip)}
     return Desk(*sections, await names(parties | actor.places))
 
@@ -149,6 +154,17 @@ _IN_WORK = _Kind(
 _LEAVING = _Kind(
     _ITEMS,
     "i.holder = ANY(my.places) AND i.stage = 'ready'",
+    "i.promised_on < my.today",
+    "i.since, i.id",
+)
+
+
+_RETURNING = _Kind(
+    _ITEMS,
+    f"""{_OURS} AND i.sender = ANY(my.places) AND i.addressee = 'citizen'
+        AND i.stage IN ('in_transit', 'out_for_delivery', 'attempted')
+        AND (i.attempts > 0 OR coalesce(i.released_to, '') = ANY(my.places)
+            OR coalesce(i.bound_for, '') = ANY(my.places))""",
     "i.promised_on < my.today",
     "i.since, i.id",
 )

@@ -13,6 +13,7 @@ from uuid import UUID
 from asyncpg import Connection, Record
 
 from postal_track import codes, legs, outgoing, promises
+from postal_track.chronicle import IN_HAND
 from postal_track.custody import (
     CITIZEN,
     UNACCEPTED,
@@ -25,7 +26,7 @@ from postal_track.custody import (
 from postal_track.database import transaction
 from postal_track.errors import BadInput, Conflict, NotAllowed, NotFound, Problem
 from postal_track.legs import Birth
-from postal_track.orders import MOST_OF_ONE_PAPER
+from postal_track.orders import MOST_OF_ONE_PAPER, plain
 from postal_track.staff import Actor
 
 
@@ -45,6 +46,59 @@ class Errand:
     reason: Reason | None = None
     until: date | None = None
     to: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A dossier that lies with an agency, as whoever sends an errand about it needs it.
+
+    ``waybill`` is of the papers that were received, with their counts.
+    """
+
+    token: str
+    agency: Party
+    code: str
+    waybill: str
+    procedure: tuple[str, str]
+    originals: int | None
+    copies: int | None
+    under_way: tuple[tuple[Leg, str], ...]
+
+
+async def case(token: str, actor: Actor) -> Case:
+    """Look a dossier up at its own agency's desk; else ``NotFound``."""
+    async with transaction() as connection:
+        row = await connection.fetchrow(
+            """
+            SELECT d.id, d.agency, p.name, p.name_en, i.waybill, i.originals, i.copies,
+                coalesce((SELECT c.code FROM dossier_code c WHERE c.dossier = d.id
+                    ORDER BY c.source LIKE 'agency:%' DESC, c.id DESC LIMIT 1), '')
+                    AS code
+            FROM dossier d JOIN procedure p ON p.id = d.procedure
+            LEFT JOIN item i ON i.dossier = d.id AND i.leg = 'dossier'
+                AND i.stage = 'received'
+            WHERE d.token = $1
+            """,
+            plain(token),
+        )
+        if row is None or _agency(row["agency"]) not in actor.places:
+            raise NotFound
+        under_way = await connection.fetch(
+            f"""
+            SELECT leg, waybill FROM item WHERE dossier = $1 AND {IN_HAND} ORDER BY id
+            """,  # noqa: S608 - a constant
+            row["id"],
+        )
+    return Case(
+        token=plain(token),
+        agency=_agency(row["agency"]),
+        code=row["code"],
+        waybill=row["waybill"] or "",
+        procedure=(row["name"], row["name_en"]),
+        originals=row["originals"],
+        copies=row["copies"],
+        under_way=tuple((Leg(each["leg"]), each["waybill"]) for each in under_way),
+    )
 
 
 async def send(errand: Errand, actor: Actor) -> str:
@@ -92,7 +146,7 @@ def _check(errand: Errand) -> None:
         )
     if errand.leg is Leg.SUPPLEMENT and errand.until is None:
         problems.append(Problem("until", "Say by when.", "Hãy ghi thời hạn bổ sung."))
-    if errand.leg not in _ERRANDS:
+    if errand.leg not in ERRANDS:
         problems.append(
             Problem("leg", "Choose an errand.", "Hãy chọn việc cần chuyển.")
         )
@@ -100,7 +154,8 @@ def _check(errand: Errand) -> None:
         raise BadInput(tuple(problems))
 
 
-_ERRANDS = frozenset({Leg.BRING_BACK, Leg.SUPPLEMENT, Leg.TRANSFER, Leg.SLIP})
+ERRANDS = (Leg.BRING_BACK, Leg.SUPPLEMENT, Leg.SLIP, Leg.TRANSFER)
+"""What an agency may ask for, the most usual first."""
 
 
 async def _open(

@@ -129,6 +129,23 @@ def count(form: Mapping[str, str], name: str) -> int | None:
     return counted
 
 
+def money(form: Mapping[str, str], name: str = "fee") -> int:
+    """Read an amount as people write it: ``26.000``, ``26 000 đ``.
+
+    Raises ``BadInput``.
+    """
+    digits = form.get(name, "")
+    for sign in (".", ",", " ", "\N{NO-BREAK SPACE}", "₫", "đ", "d", "VND"):
+        digits = digits.replace(sign, "")
+    amount = filters.key(digits) if digits else 0
+    if amount is None:
+        why = Problem(
+            name, "Write the amount in VND.", "Hãy ghi số tiền bằng chữ số (đồng)."
+        )
+        raise BadInput((why,))
+    return amount
+
+
 async def tell(scans: Sequence[Scan], lang: str) -> list[Told]:
     """Record scans; what became of each, in words."""
     return [_told(each, lang) for each in await record(scans)]

@@ -8,8 +8,9 @@ from litestar.response import Redirect, Template
 
 from postal_track import desk as desks
 from postal_track.bookings import Announcement, announce_result
-from postal_track.custody import Role, Step
+from postal_track.custody import UNACCEPTED, Reason, Role, Step
 from postal_track.errors import BadInput, Problem
+from postal_track.handoffs import Scan
 from postal_track.orders import plain
 from postal_track.staff import Actor
 from routes import by_hand, filters, measured
@@ -29,9 +30,21 @@ async def desk_page(
     received: FromQuery[int] = 0,
     registered: FromQuery[str] = "",
     announced: FromQuery[str] = "",
+    refused: FromQuery[str] = "",
+    returned: FromQuery[str] = "",
+    sent: FromQuery[str] = "",
+    results: FromQuery[int] = 0,
 ) -> Template:
     """Lay out the desk."""
-    done = {"received": received, "registered": registered, "announced": announced}
+    done = {
+        "received": received,
+        "registered": registered,
+        "announced": announced,
+        "refused": refused,
+        "returned": returned,
+        "sent": sent,
+        "results": results,
+    }
     return await _page(request, done=done)
 
 
@@ -55,10 +68,56 @@ async def receive(request: StaffRequest, data: Form) -> Template | Redirect:
     return await _page(request, status=status, told=told)
 
 
+@post("/desk/refuse", include_in_schema=False, guards=[OFFICERS])
+async def refuse(request: StaffRequest, data: Form) -> Template | Redirect:
+    """Refuse what a carrier brings; its way back opens by itself."""
+    reason = filters.chosen(Reason, data.get("reason", ""))
+    try:
+        (row, *_) = by_hand.ticked(data)
+        if reason not in UNACCEPTED:
+            raise BadInput((_no_reason(),))
+        note = plain(data.get("note", ""))[:240]
+        if reason is Reason.OTHER and not note:
+            raise BadInput((_no_note(),))
+    except BadInput as fault:
+        return await _again(request, data, fault, "refuse")
+    said = by_hand.scan(request.user, row, Step.REFUSED, reason=reason, note=note)
+    return await _say(request, said, "refused")
+
+
+@post("/desk/take-back", include_in_schema=False, guards=[OFFICERS])
+async def take_back(request: StaffRequest, data: Form) -> Template | Redirect:
+    """Confirm that what could not be delivered lies here again."""
+    try:
+        (row, *_) = by_hand.ticked(data)
+        found = by_hand.found(data)
+    except BadInput as fault:
+        return await _again(request, data, fault, "take-back")
+    said = by_hand.scan(request.user, row, Step.RETURNED, **found)
+    return await _say(request, said, "returned")
+
+
+async def _say(request: StaffRequest, said: Scan, done: str) -> Template | Redirect:
+    told = await by_hand.tell([said], language(request))
+    if by_hand.smooth(told):
+        return Redirect(f"/desk?{done}={told[0].waybill}", status_code=303)
+    return await _page(request, status=409 if told[0].refused else 200, told=told)
+
+
+def _no_reason() -> Problem:
+    return Problem(
+        "reason", "Say why it is not taken.", "Hãy chọn lý do không tiếp nhận."
+    )
+
+
+def _no_note() -> Problem:
+    return Problem("note", "Say which reason.", "Hãy ghi rõ lý do.")
+
+
 @post("/desk/register", include_in_schema=False, guards=[OFFICERS])
 async def register(request: StaffRequest, data: Form) -> Template | Redirect:
     """Give a received dossier its code and due date."""
-    lang, waybill = language(request), plain(data.get("waybill", ""))
+    waybill = plain(data.get("waybill", ""))
     try:
         due_on = filters.day(data.get("due_on", ""), "due_on")
         place, code = await desks.registrable(
@@ -70,11 +129,7 @@ async def register(request: StaffRequest, data: Form) -> Template | Redirect:
     said = by_hand.scan(
         request.user, row, Step.REGISTERED, dossier_code=code, due_on=due_on
     )
-    told = await by_hand.tell([said], lang)
-    if by_hand.smooth(told):
-        return Redirect(f"/desk?registered={waybill}", status_code=303)
-    status = 409 if told[0].refused else 200
-    return await _page(request, status=status, told=told)
+    return await _say(request, said, "registered")
 
 
 @post("/desk/announce", include_in_schema=False, guards=[OFFICERS])
@@ -86,26 +141,12 @@ async def announce(request: StaffRequest, data: Form) -> Template | Redirect:
             token=plain(data.get("token", "")),
             originals=by_hand.count(data, "originals") or 0,
             copies=by_hand.count(data, "copies") or 0,
-            fee=_money(data),
+            fee=by_hand.money(data),
         )
         waybill = await announce_result(said, request.user)
     except BadInput as fault:
         return await _again(request, data, fault, "announce")
     return Redirect(f"/desk?announced={waybill}", status_code=303)
-
-
-def _money(form: dict[str, str]) -> int:
-    """Read an amount as people write it: ``26.000``, ``26 000 đ``."""
-    digits = form.get("fee", "")
-    for sign in (".", ",", " ", "\N{NO-BREAK SPACE}", "₫", "đ", "d", "VND"):
-        digits = digits.replace(sign, "")
-    amount = filters.key(digits) if digits else 0
-    if amount is None:
-        why = Problem(
-            "fee", "Write the amount in VND.", "Hãy ghi số tiền bằng chữ số (đồng)."
-        )
-        raise BadInput((why,))
-    return amount
 
 
 async def _again(
@@ -135,6 +176,7 @@ async def _page(
         "told": told or [],
         "done": done or {},
         "fresh": by_hand.fresh,
+        "unaccepted": [each for each in Reason if each in UNACCEPTED],
         "name": lambda party: (
             laid.names[party].name_en if lang == "en" else laid.names[party].name
         ),
@@ -145,7 +187,13 @@ async def _page(
 
 
 @get(
-    ["/desk/receive", "/desk/register", "/desk/announce"],
+    [
+        "/desk/receive",
+        "/desk/refuse",
+        "/desk/take-back",
+        "/desk/register",
+        "/desk/announce",
+    ],
     include_in_schema=False,
     guards=[OFFICERS],
 )
@@ -154,4 +202,12 @@ async def back_to_desk() -> Redirect:
     return Redirect("/desk", status_code=303)
 
 
-ROUTES = [desk_page, receive, register, announce, back_to_desk]
+ROUTES = [
+    desk_page,
+    receive,
+    refuse,
+    take_back,
+    register,
+    announce,
+    back_to_desk,
+]

@@ -63,6 +63,7 @@ def test_what_other_systems_rely_on_is_there() -> None:
         "GET /api/receivers",
         "POST /api/dossiers",
         "POST /api/dossiers/{token}/result",
+        "POST /api/dossiers/{token}/errands",
         "GET /api/status/{waybill}",
         "GET /api/procedures",
         "GET /api/agencies",
