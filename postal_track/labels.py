@@ -332,11 +332,14 @@ def _bag_words(
     small = min(room / 12.4, (bottom - stock.edge) / 11)
     y = stock.edge + 1.4 * small
     yield Words(left, y, 1.25 * small, room, f"TÚI {s10.spaced(number)}", bold=True)
-    for place, line in enumerate(lines):
-        size = 1.4 * small if place == 0 else small
-        for part in textwrap.wrap(quoted(line), 17 if place == 0 else 23)[:2]:
-            y += 1.3 * size
-            yield Words(left, y, size, room, part, bold=place == 0)
+    # Where it goes may be a long name whose end tells it from others.
+    first, *others = lines
+    for part in textwrap.wrap(quoted(first), 19, max_lines=3, placeholder="…"):
+        y += 1.5 * small
+        yield Words(left, y, 1.15 * small, room, part, bold=True)
+    for line in others:
+        y += 1.3 * small
+        yield Words(left, y, small, room, quoted(line))
 
 
 def _qr(url: str, stock: Stock, room: float) -> Cells:
