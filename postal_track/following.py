@@ -24,6 +24,7 @@ from postal_track.followed import (
     Stretch,
     Words,
 )
+from postal_track.orders import plain
 from postal_track.phones import mask
 from postal_track.retold import FOUND
 from postal_track.settings import settings
@@ -32,7 +33,7 @@ from postal_track.settings import settings
 async def follow(token: str, at: datetime | None = None) -> Followed:
     """Read a dossier by its token; ``NotFound`` when there is none."""
     async with transaction() as connection:
-        row = await connection.fetchrow(_DOSSIER, token)
+        row = await connection.fetchrow(_DOSSIER, plain(token))
         if row is None:
             raise NotFound
         return await _followed(connection, row, at or datetime.now(UTC))
@@ -42,7 +43,7 @@ async def token_of(slug: str) -> str:
     """Find the token that the short form in a text stands for; ``NotFound``."""
     async with transaction() as connection:
         token = await connection.fetchval(
-            "SELECT token FROM dossier WHERE slug = $1", slug
+            "SELECT token FROM dossier WHERE slug = $1", plain(slug)
         )
     if token is None:
         raise NotFound

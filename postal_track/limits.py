@@ -31,6 +31,10 @@ PLACES = Limit("places", 120, timedelta(minutes=10))
 """Looking a ward up costs a question to a geocoder; a form asks it a few times."""
 
 
+WISHES = Limit("wishes", 30, timedelta(hours=1))
+"""Whoever has the link may stop texts and want them again; a household does it once."""
+
+
 async def knock(limit: Limit, address: str) -> None:
     """Count one more time; ``TooOften`` when it is one too many.
 

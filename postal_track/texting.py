@@ -23,6 +23,12 @@ from sms.rules import Rules
 AT_ANY_HOUR = frozenset({"S07_out"})
 """The code for a delivery of the same day: it is of use tonight or never."""
 
+ANYWAY = frozenset({"S07_out"})
+"""Sent to who wants no texts, too: without the code somebody else might be believed.
+
+See docs/decisions, "A delivery code goes out anyway".
+"""
+
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
@@ -179,6 +185,7 @@ def rules(chosen: Texting) -> Rules:
     return Rules(
         at_night=AT_ANY_HOUR,
         uncapped=AT_ANY_HOUR,
+        anyway=ANYWAY,
         cap=chosen.SMS_DAILY_CAP,
         gap=chosen.SMS_GAP_SECONDS,
         rate=chosen.SMS_PER_SECOND,

@@ -244,7 +244,7 @@ def test_settings_about_texts_are_read_and_turned_into_rules() -> None:
     rules = texting.rules(read)
     assert rules.rate == 7
     assert rules.prices == {"twilio": 1800, "brandname": 450}
-    assert rules.at_night == rules.uncapped == {"S07_out"}
+    assert rules.at_night == rules.uncapped == rules.anyway == {"S07_out"}
 
 
 @pytest.mark.parametrize(
