@@ -11,7 +11,7 @@ from datetime import date, timedelta
 from asyncpg import Connection
 
 from postal_track import outgoing, reach
-from postal_track.boards import midnight
+from postal_track.boards import midnight, today
 from postal_track.custody import Role
 from postal_track.database import transaction
 from postal_track.errors import BadInput, BadPhone, NotAllowed, NotFound, Problem
@@ -19,14 +19,19 @@ from postal_track.orders import plain
 from postal_track.phones import mask, normalise
 from postal_track.reach import LARGEST_KEY, Values
 from postal_track.staff import Actor
-from sms import outbox
+from postal_track.texting import ANYWAY
+from sms import figures, outbox
 from sms.errors import SmsError, UnknownMessage
+from sms.figures import Cost
 from sms.outbox import HIDDEN, Filter, Happening, Shown
 from sms.status import Status
 
 LISTED = 50
 MOST_ROUNDS = 10
 """How many portions are read for one page; a supervisor's own texts may be few."""
+
+LONGEST_PERIOD = 366
+"""Days whose costs are added up in one go."""
 
 READERS = (Role.SUPERVISOR, Role.ADMIN, Role.AUDITOR)
 
@@ -95,7 +100,7 @@ async def _gather(connection: Connection, asked: Filter, actor: Actor) -> Page:
     gathered: list[Shown] = []
     for _ in range(MOST_ROUNDS):
         portion = await outbox.messages(connection, asked)
-        gathered += await _within(connection, portion.messages, actor)
+        gathered += await within(connection, portion.messages, actor)
         if portion.before is None or len(gathered) >= LISTED:
             before = portion.before
             break
@@ -118,11 +123,11 @@ async def story(message: int, actor: Actor) -> Story:
             text, happened = await outbox.story(connection, message)
         except UnknownMessage as fault:
             raise NotFound from fault
-        shown = await _within(connection, [text], actor)
+        shown = await within(connection, [text], actor)
         if not shown:
             raise NotFound
         rows = await connection.fetch(
-            "SELECT waybill FROM item WHERE dossier = $1 ORDER BY id", _dossier(text)
+            "SELECT waybill FROM item WHERE dossier = $1 ORDER BY id", dossier_of(text)
         )
     return Story(shown[0], happened, tuple(row["waybill"] for row in rows))
 
@@ -137,12 +142,64 @@ async def again(message: int, reason: str, actor: Actor) -> int:
     await story(message, actor)
     try:
         async with transaction() as connection:
-            sent = await outbox.resend(connection, message, plain(reason), actor.login)
+            sent = await outbox.resend(
+                connection, message, plain(reason), actor.login, ANYWAY
+            )
     except SmsError as fault:
         why = Problem("reason", fault.sentence("en"), fault.sentence("vi"))
         raise BadInput((why,)) from fault
     await outgoing.poke([sent])
     return sent
+
+
+@dataclass(frozen=True, slots=True)
+class Costs:
+    """What texts came to in a period of local days, both included; VND."""
+
+    since: date
+    until: date
+    rows: list[Cost]
+
+    @property
+    def texts(self) -> int:
+        """All texts."""
+        return sum(row.texts for row in self.rows)
+
+    @property
+    def segments(self) -> int:
+        """All segments: what is paid for."""
+        return sum(row.segments for row in self.rows)
+
+    @property
+    def cost(self) -> int:
+        """All of it, in VND."""
+        return sum(row.cost for row in self.rows)
+
+
+async def costs(since: date | None, until: date | None, actor: Actor) -> Costs:
+    """Add up a period by gateway and template; this month when no day is given.
+
+    Of the whole service: what a gateway charges is no office's own. Raises ``BadInput``
+    on ``until`` for a period that ends before it begins, or is too long to add up.
+    """
+    _standing(actor)
+    until = until or max(today(), since or today())
+    since = since or until.replace(day=1)
+    if until < since:
+        why = Problem(
+            "until",
+            "The period ends before it begins.",
+            "Ngày cuối phải sau ngày đầu.",
+        )
+        raise BadInput((why,))
+    if (until - since).days > LONGEST_PERIOD:
+        why = Problem("until", "Choose a year at most.", "Chỉ chọn tối đa một năm.")
+        raise BadInput((why,))
+    async with transaction() as connection:
+        rows = await figures.costs(
+            connection, midnight(since), midnight(until + timedelta(days=1))
+        )
+    return Costs(since, until, rows)
 
 
 def _standing(actor: Actor) -> None:
@@ -169,17 +226,18 @@ async def _group(connection: Connection, waybill: str) -> str | None:
     return f"{_GROUP}{dossier}" if dossier is not None else None
 
 
-def _dossier(text: Shown) -> int | None:
+def dossier_of(text: Shown) -> int | None:
+    """Find the dossier that a text is about."""
     number = text.group.removeprefix(_GROUP)
     return int(number) if text.group.startswith(_GROUP) and number.isdigit() else None
 
 
-async def _within(
+async def within(
     connection: Connection, found: Sequence[Shown], actor: Actor
 ) -> list[Shown]:
-    """Keep the texts within reach, as they may be shown."""
+    """Keep the texts within someone's reach, as they may be shown."""
     values = Values()
-    wanted = values.put(sorted({n for t in found if (n := _dossier(t)) is not None}))
+    wanted = values.put(sorted({n for t in found if (n := dossier_of(t)) is not None}))
     rows = await connection.fetch(
         f"""
         SELECT d.id, d.slug FROM dossier d
@@ -189,9 +247,9 @@ async def _within(
     )
     slugs = {row["id"]: row["slug"] for row in rows}
     return [
-        _hidden(text, slugs.get(_dossier(text) or 0))
+        _hidden(text, slugs.get(dossier_of(text) or 0))
         for text in found
-        if _dossier(text) in slugs or reach.sees_all(actor)
+        if dossier_of(text) in slugs or reach.sees_all(actor)
     ]
 
 

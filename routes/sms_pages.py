@@ -1,15 +1,21 @@
-"""The texts that went out, for those who answer for them; sending one again."""
+"""The texts that went out, for those who answer for them; sending one again.
 
+Also what all of them say, and what they come to.
+"""
+
+from itertools import groupby
 from typing import Any
 
 from litestar import Request, get, post
 from litestar.params import FromPath
 from litestar.response import Redirect, Template
 
-from postal_track import texts
+from postal_track import texts, wording
 from postal_track.custody import Role
 from postal_track.errors import BadInput
+from postal_track.settings import settings
 from postal_track.staff import Actor
+from postal_track.texting import texting
 from postal_track.texts import Page, Wanted
 from routes import by_hand, filters, sms_words
 from routes.guards import only
@@ -57,6 +63,44 @@ def _wanted(fields: dict[str, str]) -> Wanted:
         since=filters.day(fields["since"], "since"),
         until=filters.day(fields["until"], "until"),
         before=filters.key(fields["before"]),
+    )
+
+
+@get("/sms/texts", include_in_schema=False, guards=[READERS])
+async def sms_catalogue() -> Template:
+    """Show what every text says, with its longest fields."""
+    previews = wording.previews(hot=settings().HOTLINE)
+    texts_of = {
+        name: list(both) for name, both in groupby(previews, lambda p: p.template.name)
+    }
+    context = {"texts_of": texts_of, "room": wording.ROOM, "say": sms_words}
+    return Template("sms_texts.html", context=context)
+
+
+@get("/sms/costs", include_in_schema=False, guards=[READERS])
+async def sms_costs(request: StaffRequest) -> Template:
+    """Show what texts came to in a period, by gateway and template."""
+    fields = {name: request.query_params.get(name, "") for name in ("since", "until")}
+    problems: dict[str, str] = {}
+    costs = None
+    try:
+        costs = await texts.costs(
+            filters.day(fields["since"], "since"),
+            filters.day(fields["until"], "until"),
+            request.user,
+        )
+        fields = {"since": f"{costs.since}", "until": f"{costs.until}"}
+    except BadInput as fault:
+        problems = by_hand.sentences(fault, language(request))
+    context = {
+        "costs": costs,
+        "fields": fields,
+        "problems": problems,
+        "prices": texting().SMS_PRICES,
+        "say": sms_words,
+    }
+    return Template(
+        "sms_costs.html", context=context, status_code=422 if problems else 200
     )
 
 
@@ -111,4 +155,4 @@ async def _page(
     )
 
 
-ROUTES = [sms_list, sms_page, ask_why, send_again]
+ROUTES = [sms_list, sms_catalogue, sms_costs, sms_page, ask_why, send_again]

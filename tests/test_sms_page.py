@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from html import escape
 from typing import Any
 
 import pytest
@@ -13,8 +14,10 @@ from postal_track import texts
 from postal_track.boards import midnight, today
 from postal_track.bookings import PersonGiven
 from postal_track.errors import BadInput, NotAllowed, NotFound
+from postal_track.settings import settings
 from postal_track.staff import Actor
 from postal_track.texts import Wanted
+from postal_track.wording import previews
 from sms.status import Status
 from tests.axe import assert_accessible
 from tests.cast import ADDRESS, Cast, assemble, code_for, enter, travel, visitor
@@ -242,3 +245,74 @@ async def test_a_supervisor_works_through_the_texts_in_a_browser(
     await page.get_by_label("Lý do").fill("Đã gọi, máy đã bật")
     await page.get_by_role("button", name="Gửi lại tin này").click()
     await page.get_by_text("Đã gọi, máy đã bật").wait_for()
+
+
+async def test_every_text_is_shown_with_its_longest_fields_and_its_price(
+    cast: Cast, server: str, page: Page
+) -> None:
+    for actor in (cast.dora, cast.eve, cast.frank):
+        async with await visitor(actor) as client:
+            shown = (await client.get("/sms/texts")).text
+        for preview in previews(hot=settings().HOTLINE):
+            assert escape(preview.body) in shown
+            assert f'id="{preview.template.name}"' in shown
+            assert f"{preview.units}/160" in shown
+        assert "2 đoạn" not in shown
+    for actor in (cast.alice, cast.bob, cast.charlie):
+        async with await visitor(actor) as client:
+            assert (await client.get("/sms/texts")).status_code == 403
+            assert (await client.get("/sms/costs")).status_code == 403
+    await enter(page, cast.dora)
+    await page.goto("/sms")
+    await page.get_by_role("link", name="Mẫu tin").click()
+    await page.wait_for_url("**/sms/texts")
+    await assert_accessible(page)
+
+
+async def test_what_texts_cost_is_added_up_by_gateway_and_template(
+    cast: Cast, server: str, page: Page, database: Any
+) -> None:
+    await travel(cast, "registered")
+    await database.execute(
+        """
+        UPDATE sms_message SET cost = 1800, created_at = CASE template
+            WHEN 'S03_agency' THEN $1::timestamptz ELSE $2::timestamptz END,
+            status = 'sent', sent_at = now(), gateway = 'console', provider_id = id
+        WHERE template <> 'S01_booked'
+        """,
+        midnight(today()),
+        midnight(today()) - timedelta(seconds=1),
+    )
+    now, day = today(), timedelta(days=1)
+    both = await texts.costs(now - day, now, cast.dora)
+    assert (both.texts, both.segments, both.cost) == (2, 2, 3600)
+    [row] = (await texts.costs(now, now, cast.eve)).rows
+    assert (row.gateway, row.template, row.cost) == ("console", "S03_agency", 1800)
+    usual = await texts.costs(None, None, cast.dean)
+    assert (usual.since, usual.until) == (now.replace(day=1), now)
+    for since, until in ((now, now - day), (now - 400 * day, now)):
+        with pytest.raises(BadInput):
+            await texts.costs(since, until, cast.dora)
+    with pytest.raises(NotAllowed):
+        await texts.costs(None, None, cast.bob)
+
+    await enter(page, cast.dora)
+    await page.goto("/sms")
+    await page.get_by_role("link", name="Chi phí").click()
+    await page.wait_for_url("**/sms/costs")
+    await assert_accessible(page)
+    await page.get_by_label("Từ ngày").fill(f"{now - day}")
+    await page.get_by_role("button", name="Tính").click()
+    await page.get_by_text("3.600 ₫").wait_for()
+    await assert_accessible(page)
+    async with await visitor(cast.dora) as client:
+        for period in (
+            {"since": "yesterday"},
+            {"since": "2026-11-23", "until": "2026-11-01"},
+            {"since": "2001-01-01", "until": "2026-01-01"},
+        ):
+            answer = await client.get("/sms/costs", params=period)
+            assert answer.status_code == 422
+            assert 'class="problem"' in answer.text
+        future = await client.get("/sms/costs", params={"since": "2099-12-31"})
+        assert future.status_code == 200
