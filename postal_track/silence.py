@@ -106,7 +106,8 @@ async def find_silence(now: datetime) -> int:
 def _hours(since: datetime, now: datetime) -> float:
     """Count the hours of working days; weekends and holidays are silent anyway."""
     days = promises.calendar()
-    return days.working_hours_between(since, now, opens=time(), closes=time.max)
+    hours = days.working_hours_between(since, now, opens=time(), closes=time.max)
+    return round(hours, 3)  # the last instant of a day is not counted
 
 
 async def end_silences(now: datetime) -> int:
@@ -165,7 +166,7 @@ async def tell_of_broken_promises(now: datetime) -> int:
                 AND NOT EXISTS (SELECT FROM sms_message m
                     WHERE m.key = 'late:' || i.id || ':' || i.promised_on)
                 AND NOT EXISTS (SELECT FROM event e WHERE e.item = i.id
-                    AND e.step = 'pickup_failed' AND e.at > $1 - interval '2 days')
+                    AND e.step = 'pickup_failed' AND e.at > $1::timestamptz - interval '2 days')
             ORDER BY i.promised_on, i.id LIMIT {MOST}
             """,  # noqa: S608 - constants
             now,
