@@ -424,7 +424,8 @@ async def end_trouble(waybill: str, trouble: int, ending: str, actor: Actor) -> 
         item = await _item(connection, waybill, actor)
         ended = await connection.fetchval(
             """
-            UPDATE irregularity SET ended_at = $3, ended_by = $4, ending = $5
+            UPDATE irregularity SET ended_at = $3, ended_by = $4, ending = $5,
+                outcome = 'other'
             WHERE id = $1 AND item = $2 AND ended_at IS NULL RETURNING id
             """,
             trouble,
