@@ -42,7 +42,7 @@ from tests.twilio_double import (
 )
 
 TEXTS = int(os.environ.get("SMS_TEXTS", "1000"))
-KILLS = max(12, TEXTS // 100)
+KILLS = max(10, TEXTS // 100)
 WORKERS = 3
 PATIENCE = 90 + TEXTS / 20
 
