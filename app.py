@@ -41,6 +41,7 @@ from routes import (
     scans,
     sessions,
     sms_pages,
+    sms_receipts,
     status_api,
     wishes,
 )
@@ -105,6 +106,7 @@ def create_app() -> Litestar:
             *errands.ROUTES,
             *results.ROUTES,
             *sms_pages.ROUTES,
+            *sms_receipts.ROUTES,
             *calls.ROUTES,
             *wishes.ROUTES,
             *proofs.ROUTES,

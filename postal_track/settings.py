@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 
 ROOT = Path(__file__).resolve().parents[1]
 
-GATEWAYS = ("console", "twilio")
+GATEWAYS = ("console", "twilio", "brandname")
 
 # A key shorter than this can be guessed, and so could be every label and session.
 SECRET_LENGTH = 32

@@ -30,6 +30,7 @@ from redis.asyncio import Redis
 
 from postal_track.settings import FIELDS, ROOT
 from postal_track.stack import Stack
+from postal_track.texting import FIELDS as TEXTING_FIELDS
 
 TEMPLATE = "postal_track"
 WORKING = "postal_track_test"
@@ -53,7 +54,7 @@ RUN = _temporary_folder()
 STACK = Stack(RUN, durable=False)
 PORT = _free_port()
 
-for name in FIELDS:
+for name in (*FIELDS, *TEXTING_FIELDS):
     os.environ.pop(name, None)
     os.environ.pop(f"{name}_FILE", None)
 os.environ |= {

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from postal_track.__main__ import COMMANDS
 from postal_track.settings import FIELDS, ROOT
+from postal_track.texting import FIELDS as TEXTING_FIELDS
 
 README = (ROOT / "README.md").read_text("utf-8")
 
@@ -14,7 +15,7 @@ def test_the_readme_names_every_setting_with_its_default_and_meaning() -> None:
     rows = dict(re.findall(r"^\| `(\w+)` \| (.*) \|$", table, re.MULTILINE))
     expected = {
         name: f"{f'`{default}`' if default else ''} | {sentence}"
-        for name, (default, sentence) in FIELDS.items()
+        for name, (default, sentence) in (dict(FIELDS) | dict(TEXTING_FIELDS)).items()
     }
     assert rows == expected
 
