@@ -239,7 +239,8 @@ def _own_fields(
             return {"time": local, "date": today, "name": receiver}
         case "S09_failed":
             attempts = min(occasion.after.attempts, settings().DELIVERY_ATTEMPTS)
-            return {"k": attempts, "reason": reason or "", "date": tomorrow}
+            tries = {"k": attempts, "of": settings().DELIVERY_ATTEMPTS}
+            return tries | {"reason": reason or "", "date": tomorrow}
         case "S10_hold":
             until = today + timedelta(days=settings().HOLD_DAYS)
             return {"po": row["office"], "hold": until, "agency": agency}

@@ -66,7 +66,8 @@ def test_the_public_address_ends_without_a_slash(tmp_path: Path) -> None:
         (
             "SMS_GATEWAYS",
             "pigeon",
-            "SMS_GATEWAYS must name each gateway once, out of: console, twilio, brandname.",
+            "SMS_GATEWAYS must name each gateway once, out of: "
+            "console, twilio, brandname.",
         ),
         ("HOLD_DAYS", "-1", "HOLD_DAYS must be a whole number from 1 to 365."),
     ],
