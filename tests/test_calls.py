@@ -229,6 +229,7 @@ async def test_a_clerk_works_through_the_calls_in_a_browser(
     await missed(database, "21614")
     await enter(page, cast.bob)
     await page.goto("/items")
+    await page.get_by_text("Thêm", exact=True).click()
     await page.get_by_role("link", name="Cần gọi").click()
     await page.wait_for_url("**/sms/calls")
     await assert_accessible(page)
