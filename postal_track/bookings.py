@@ -334,9 +334,7 @@ class Announced:
 async def announce_result(
     said: Announcement, actor: Actor, at: datetime | None = None
 ) -> str:
-    """Record that a dossier's result is ready and released to the post.
-
-    The new item's waybill.
+    """Record that a result is ready and released to the post; return its waybill.
 
     The agency holds the result until a carrier accepts it. Announcing twice gives the
     same waybill.
@@ -461,10 +459,7 @@ def _problems(said: Announcement) -> list[Problem]:
 async def print_pool(
     actor: Actor, size: int, office: int | None = None
 ) -> tuple[int, list[str]]:
-    """Give out ``size`` waybills for labels printed ahead.
-
-    The pool's number and its waybills.
-    """
+    """Give out waybills for labels printed ahead; return the pool's number and them."""
     if actor.role not in (Role.CLERK, Role.SUPERVISOR):
         raise NotAllowed
     if office is None:

@@ -35,10 +35,7 @@ class _Code:
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """What came of a try: right.
-
-    Or how many are left, and whether this one locked the code.
-    """
+    """What came of a try: was it right, how many are left, did this one lock the code."""
 
     right: bool
     left: int
@@ -131,9 +128,9 @@ async def make(
     made_at: datetime,
     expires_at: datetime,
 ) -> dict[int, str]:
-    """Make a new code for each item; the one before is out of force.
+    """Make a new code for each item; return the six digits by item.
 
-    The six digits by item.
+    The code before is out of force.
     """
     nonces = {item: secrets.token_bytes(16) for item in sorted(items)}
     if not nonces:

@@ -127,9 +127,7 @@ def seal_private(salt: bytes, content: Mapping[str, Any]) -> bytes:
 def first_break(
     waybill: str, lines: Iterable[tuple[Entry, bytes]]
 ) -> tuple[int, str] | None:
-    """Walk one chain in order of ``seq``.
-
-    Name the first line that does not hold, and why.
+    """Walk one chain in order of ``seq``; name the first line that breaks, and why.
 
     ``lines`` are the entries with the hash that was stored for each. ``None`` means all
     hold.

@@ -43,10 +43,7 @@ async def put(
     final: Mapping[int, Custody],
     now: datetime,
 ) -> list[int]:
-    """Put every text that is due and still true into the outbox.
-
-    The ids of the rows written.
-    """
+    """Put every text that is due and still true into the outbox; return the new ids."""
     out = {
         o.item
         for o in occasions
