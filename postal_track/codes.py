@@ -35,7 +35,7 @@ class _Code:
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """What came of a try: was it right, how many are left, did this one lock the code."""
+    """What came of a try: was it right, how many are left, did it lock the code."""
 
     right: bool
     left: int

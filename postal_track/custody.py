@@ -412,8 +412,8 @@ def taker(step: Step, by: Party, place: Party | None, role: Role) -> Party | Non
 def announced(now: Custody, event: Event) -> bool:
     """Whether the giver's side knew of this handover.
 
-    By a promise, a plan, or being one and the same house. From a citizen it is his proof
-    that counts, not an announcement.
+    By a promise, a plan, or being one and the same house. From a citizen it is his
+    proof that counts, not an announcement.
     """
     if event.taker is None or now.holder in (CITIZEN, SYSTEM, event.taker):
         return True

@@ -80,8 +80,8 @@ An Giang with its islands, measured from any office.
 async def record(scans: Sequence[Scan]) -> list[Outcome]:
     """Write scans down; answer each, in the same order.
 
-    Safe to repeat: an id is written once. One transaction. An error in one scan refuses that scan only; a failure of the
-    database raises and nothing is written.
+    Safe to repeat: an id is written once. One transaction: an error in one scan refuses
+    that scan only; a failure of the database raises and nothing is written.
     """
     if not scans:
         return []
