@@ -10,7 +10,7 @@ from datetime import date, timedelta
 
 from asyncpg import Connection
 
-from postal_track import outgoing, reach
+from postal_track import outgoing, reach, readings
 from postal_track.boards import midnight, today
 from postal_track.custody import Role
 from postal_track.database import transaction
@@ -74,7 +74,8 @@ class Story:
 async def texts(wanted: Wanted, actor: Actor) -> Page:
     """List texts within someone's reach.
 
-    Raises ``BadInput`` on ``number`` for what is no number.
+    Finding by a number is a reading of whose it is. Raises ``BadInput`` on ``number``
+    for what is no number.
     """
     _standing(actor)
     asked = Filter(
@@ -92,7 +93,11 @@ async def texts(wanted: Wanted, actor: Actor) -> Page:
             if group is None:
                 return Page([], None)
             asked = replace(asked, group=group)
-        return await _gather(connection, asked, actor)
+        page = await _gather(connection, asked, actor)
+        if asked.recipient:
+            found = (dossier_of(text) for text in page.texts)
+            await readings.note(actor, (one for one in found if one), "search")
+        return page
 
 
 async def _gather(connection: Connection, asked: Filter, actor: Actor) -> Page:

@@ -117,6 +117,18 @@ async def test_texts_are_found_by_what_one_knows_of_them(
         await texts.texts(Wanted(number="not a number"), who)
 
 
+async def test_finding_texts_by_a_number_is_written_down(
+    cast: Cast, database: Any
+) -> None:
+    await travel(cast, "booked")
+    count = "SELECT count(*) FROM reading WHERE what = 'search' AND staff = $1"
+    await texts.texts(Wanted(), cast.eve)
+    await texts.texts(Wanted(number="0987 654 321"), cast.eve)
+    assert await database.fetchval(count, cast.eve.staff) == 0
+    await texts.texts(Wanted(number="0912 345 678"), cast.eve)
+    assert await database.fetchval(count, cast.eve.staff) == 1
+
+
 async def test_what_cannot_be_asked_for_is_said_beside_its_field(
     cast: Cast, server: str
 ) -> None:
