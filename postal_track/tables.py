@@ -720,3 +720,36 @@ class Watch(Table):
 
     name = Varchar(length=20, primary_key=True)
     through = Timestamptz()
+
+
+class ShiftEnd(Table):
+    """Someone went home, and what he or his counter still answered for was explained.
+
+    ``id`` is the form's own, so that twice is once. Append-only by trigger.
+    """
+
+    id = UUID(primary_key=True)
+    staff = ForeignKey(Staff, null=False, on_delete=OnDelete.restrict)
+    office = ForeignKey(Office, null=True, default=None, on_delete=OnDelete.restrict)
+    ended_at = Timestamptz()
+
+
+class ShiftLine(Table):
+    """One item that was still held at the end of a shift, and why.
+
+    Append-only by trigger, but for the note: it can be erased.
+    """
+
+    id = BigSerial(primary_key=True)
+    shift_end = ForeignKey(ShiftEnd, null=False, on_delete=OnDelete.restrict)
+    item = ForeignKey(Item, null=False, on_delete=OnDelete.restrict)
+    holder = Varchar(length=24)
+    reason = Varchar(length=16)
+    note = Varchar(length=240)
+
+    shift_line_once = Unique([shift_end, item])
+    shift_line_party_shape = Check("holder ~ '^(staff|office):[1-9][0-9]*$'")
+    shift_line_known_reason = Check(
+        "reason IN ('awaiting','tomorrow','citizen','safe','closed','weather',"
+        "'disputed','other')"
+    )
