@@ -18,7 +18,7 @@ from postal_track.directory import Named
 from postal_track.errors import BadInput, Conflict, PostalTrackError, Problem
 from postal_track.irregularities import BY_HAND, WORKERS, Ending, Side
 from postal_track.staff import Actor
-from routes import by_hand, case_words, filters, measured
+from routes import by_hand, case_words, filters
 from routes.guards import logged_in, only
 from routes.language import language
 from routes.order_form import Form
@@ -70,7 +70,6 @@ async def case_list(request: StaffRequest) -> Template:
             "may_claim": request.user.role in READERS,
             "name": _namer(page.names, lang),
             "case_words": case_words,
-            **measured.measures(lang),
         },
     )
 
@@ -311,7 +310,6 @@ async def _page(
             "may_claim": request.user.role in READERS,
             "name": _namer(file.names, lang),
             "case_words": case_words,
-            **measured.measures(lang),
         },
         status_code=422 if problems else 200,
     )
