@@ -8,7 +8,16 @@ read.
 from dataclasses import dataclass
 from uuid import UUID
 
-from postal_track.custody import CITIZEN, Custody, Event, Leg, Reason, Stage, Step
+from postal_track.custody import (
+    CITIZEN,
+    ENDED,
+    Custody,
+    Event,
+    Leg,
+    Reason,
+    Stage,
+    Step,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,3 +102,17 @@ _ONLY_WHILE = {
 def still_true(name: str, now: Custody) -> bool:
     """Whether a text can still be sent when this is what is known of the item."""
     return name not in _ONLY_WHILE or now.stage in _ONLY_WHILE[name]
+
+
+def overtaken(before: Custody, now: Custody) -> set[str]:
+    """Name the texts that were true before and are not now, sent or not.
+
+    That something is late is no news any more once it has ended.
+    """
+    gone = {
+        name
+        for name, stages in _ONLY_WHILE.items()
+        if name != "S12_late" and before.stage in stages and now.stage not in stages
+    }
+    ended = now.stage in ENDED and before.stage not in ENDED
+    return gone | {"S12_late"} if ended else gone

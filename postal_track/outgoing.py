@@ -5,7 +5,7 @@ keeps it until it is sent). Looks up addressees for the items that need it only,
 once.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -19,7 +19,7 @@ from postal_track.notices import Occasion, due, needs_code, still_true
 from postal_track.settings import settings
 from postal_track.wording import compose
 from postal_track.worker import poke as poke_worker
-from sms.outbox import Text
+from sms.outbox import Text, cancel_all
 from sms.outbox import put as put_texts
 
 LOCAL = ZoneInfo("Asia/Ho_Chi_Minh")
@@ -94,6 +94,13 @@ async def put_late(
 def late_key(item: int, promised_on: date) -> str:
     """Name the text about one broken promise."""
     return f"late:{item}:{promised_on}"
+
+
+async def withdraw(connection: Connection, untrue: Collection[tuple[int, str]]) -> None:
+    """Take back texts that wait and are no longer true: a dossier's, by name."""
+    if untrue:
+        texts = {(f"dossier:{dossier}", name) for dossier, name in untrue}
+        await cancel_all(connection, texts)
 
 
 async def poke(ids: Sequence[int]) -> None:

@@ -5,7 +5,7 @@ irregularities, refusals, texts, new legs. Writes all of it in bulk, in the call
 transaction. Knows no rule.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
@@ -253,6 +253,7 @@ async def write(connection: Connection, sheet: Sheet) -> list[int]:
     await _end_searches(connection, sheet)
     await _insert(connection, _REFUSALS, sheet.refusals)
     final = {chain.id: chain.custody for chain in sheet.chains.values()}
+    await outgoing.withdraw(connection, _overtaken(sheet, final))
     told = await outgoing.put(connection, sheet.occasions, final, sheet.now)
     if sheet.transfers:
         await connection.executemany(
@@ -262,6 +263,16 @@ async def write(connection: Connection, sheet: Sheet) -> list[int]:
         born = await legs.bear(connection, birth)
         told += await legs.announce(connection, born, birth)
     return told
+
+
+def _overtaken(sheet: Sheet, final: Mapping[int, Custody]) -> set[tuple[int, str]]:
+    """Find which texts about which dossiers this call has made untrue."""
+    dossiers = {chain.id: chain.dossier for chain in sheet.chains.values()}
+    return {
+        (dossiers[occasion.item], name)
+        for occasion in sheet.occasions
+        for name in notices.overtaken(occasion.before, final[occasion.item])
+    }
 
 
 async def _end_searches(connection: Connection, sheet: Sheet) -> None:

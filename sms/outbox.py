@@ -111,17 +111,26 @@ async def cancel(
 
     A text that a gateway may have, or is being given at this moment, stays as it is.
     """
+    return await cancel_all(connection, {(group, template) for template in templates})
+
+
+async def cancel_all(
+    connection: asyncpg.Connection, texts: Collection[tuple[str, str]]
+) -> list[int]:
+    """Withdraw texts named by group and template, as `cancel` does, all at once."""
+    wanted = sorted(texts)
     rows = await connection.fetch(
         """
-        UPDATE sms_message
+        UPDATE sms_message AS m
         SET status = 'suppressed', error_code = 'withdrawn', due_at = NULL,
             ended_at = now()
-        WHERE "group" = $1 AND template = ANY($2::text[])
-            AND status = 'queued' AND NOT unsure
-        RETURNING id
+        FROM unnest($1::text[], $2::text[]) AS n("group", template)
+        WHERE m."group" = n."group" AND m.template = n.template
+            AND m.status = 'queued' AND NOT m.unsure
+        RETURNING m.id
         """,
-        group,
-        list(templates),
+        [group for group, _ in wanted],
+        [template for _, template in wanted],
     )
     return [row["id"] for row in rows]
 

@@ -745,3 +745,35 @@ async def test_a_result_held_at_the_counter_and_not_fetched_returns_to_its_agenc
     told = await database.fetch("SELECT template FROM sms_message ORDER BY id")
     names = [row["template"] for row in told]
     assert names[-3:] == ["S09_failed", "S10_hold", "S11_returned"]
+
+
+# Texts that are no longer true
+
+
+async def test_a_code_that_waits_is_not_sent_once_the_result_is_delivered(
+    cast: Cast, database: Any
+) -> None:
+    waybill = await travel(cast, "carried")
+    status = "SELECT status FROM sms_message WHERE template = 'S07_out'"
+    assert await database.fetchval(status) == "queued"
+    proof = Proof("code", code=await code_for(waybill, "delivery"))
+    await one(cast.alice, Step.DELIVERED, waybill, proof=proof)
+    assert await database.fetchval(status) == "suppressed"
+    kept = await database.fetch("SELECT template FROM sms_message WHERE due_at < now()")
+    assert "S08_delivered" in {row["template"] for row in kept}
+
+
+async def test_of_two_times_out_only_the_newer_code_is_sent(
+    cast: Cast, database: Any
+) -> None:
+    waybill = await travel(cast, "carried")
+    await one(cast.alice, Step.ATTEMPTED, waybill, reason=Reason.ABSENT)
+    await one(cast.alice, Step.OUT, waybill)
+    rows = await database.fetch(
+        "SELECT status FROM sms_message WHERE template = 'S07_out' ORDER BY id"
+    )
+    assert [row["status"] for row in rows] == ["suppressed", "queued"]
+    body = await database.fetchval(
+        "SELECT body FROM sms_message WHERE template = 'S07_out' ORDER BY id DESC"
+    )
+    assert await code_for(waybill, "delivery") in body
