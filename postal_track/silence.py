@@ -166,7 +166,8 @@ async def tell_of_broken_promises(now: datetime) -> int:
                 AND NOT EXISTS (SELECT FROM sms_message m
                     WHERE m.key = 'late:' || i.id || ':' || i.promised_on)
                 AND NOT EXISTS (SELECT FROM event e WHERE e.item = i.id
-                    AND e.step = 'pickup_failed' AND e.at > $1::timestamptz - interval '2 days')
+                    AND e.step = 'pickup_failed'
+                    AND e.at > $1::timestamptz - interval '2 days')
             ORDER BY i.promised_on, i.id LIMIT {MOST}
             """,  # noqa: S608 - constants
             now,
