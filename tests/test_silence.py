@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from postal_track import irregularities, silence
+from postal_track import irregularities, silence, worker
 from postal_track.custody import Kind, Reason, Step
 from postal_track.handoffs import Position
 from postal_track.irregularities import Ending
@@ -266,3 +266,17 @@ async def test_one_sweep_looks_for_all_of_it(cast: Cast, database: Any) -> None:
     await along(cast, minutes=5)
     assert await silence.sweep() == silence.Swept(late=1, apart=1)
     assert await silence.sweep() == silence.Swept()
+
+
+async def test_the_worker_sweeps_once_it_has_its_database(
+    cast: Cast, database: Any
+) -> None:
+    waybill = await travel(cast, "accepted")
+    await promised(database, waybill, -1)
+    await worker.watch({})
+    assert await told(database) == []
+    await worker.watch({"courier": object()})
+    assert len(await told(database)) == 1
+    assert "watch" in {
+        job.coroutine.__name__ for job in worker.WorkerSettings.cron_jobs
+    }
