@@ -14,6 +14,7 @@ from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
+import msgspec
 from asyncpg import Connection, Record
 
 from postal_track.custody import (
@@ -286,79 +287,45 @@ async def read_stories(connection: Connection, chains: Iterable[Chain]) -> None:
             story.append((row["at"], row["seq"], event_of(row)))
 
 
-_LINE = {
-    "id": "uuid",
-    "seq": "int",
-    "step": "text",
-    "by": "text",
-    "place": "text",
-    "taker": "text",
-    "towards": "text",
-    "at": "timestamptz",
-    "device_at": "timestamptz",
-    "recorded_at": "timestamptz",
-    "device": "text",
-    "device_seq": "bigint",
-    "originals": "int",
-    "copies": "int",
-    "seal_no": "text",
-    "seal_broken": "bool",
-    "damaged": "bool",
-    "reason": "text",
-    "proof": "text",
-    "bag": "text",
-    "corrects": "uuid",
-    "private": "bytea",
-    "previous": "bytea",
-    "item": "bigint",
-    "flags": "text",  # joined by commas: an array of arrays cannot be unnested
-    "hash": "bytea",
-}
-"""The columns of a line as they are sent, in the order of ``_line``."""
+_ENTRY = tuple(
+    name for name in Entry.__dataclass_fields__ if name not in ("waybill", "private")
+)
+_of_entry = attrgetter(*_ENTRY)
 
-_STATE = {
-    "stage": "text",
-    "sender": "text",
-    "addressee": "text",
-    "holder": "text",
-    "holder_place": "text",
-    "since": "timestamptz",
-    "released_to": "text",
-    "released_at": "timestamptz",
-    "bound_for": "text",
-    "attempts": "int",
-    "originals": "int",
-    "copies": "int",
-    "seal_no": "text",
-    "bag": "text",
-    "last_at": "timestamptz",
-    "seq": "int",
-    "head": "bytea",
-}
-"""The columns of an item that its story tells, in the order of ``_state``."""
+_LINE = (*_ENTRY, "private", "item", "hash")
+"""The columns of a line that is written."""
 
+_STATE = (
+    "stage",
+    "sender",
+    "addressee",
+    "holder",
+    "holder_place",
+    "since",
+    "released_to",
+    "released_at",
+    "bound_for",
+    "attempts",
+    "originals",
+    "copies",
+    "seal_no",
+    "bag",
+    "last_at",
+    "seq",
+    "head",
+)
+"""The columns of an item that its story tells."""
 
-_of_entry = attrgetter(*list(_LINE)[:-3])  # all but item, flags and hash
-
-
-def _arrays(types: Iterable[str], first: int) -> str:
-    return ", ".join(given(n, type_) for n, type_ in enumerate(types, first))
-
-
-_LINES = f"""
-    INSERT INTO event ({", ".join(_LINE)})
-    SELECT {", ".join(_LINE).replace("flags", "string_to_array(flags, ',')")}
-    FROM unnest({_arrays(_LINE.values(), 1)}) AS line ({", ".join(_LINE)})
+# Rows travel as JSON and not as an array for each column: that takes half the time on
+# the way, and the tables themselves say what type a column has.
+_BOTH = f"""
+    WITH lines AS (
+        INSERT INTO event ({", ".join(_LINE)})
+        SELECT {", ".join(_LINE)} FROM json_populate_recordset(NULL::event, $1)
+    )
+    UPDATE item SET {", ".join(f"{name} = now.{name}" for name in _STATE)}
+    FROM json_populate_recordset(NULL::item, $2) AS now WHERE item.id = now.id
 """  # noqa: S608 - constants
-
-_STATES = f"""
-    UPDATE item SET {", ".join(f"{name} = n.{name}" for name in _STATE)}
-    FROM unnest({_arrays(["bigint", *_STATE.values()], len(_LINE) + 1)})
-        AS n (id, {", ".join(_STATE)})
-    WHERE item.id = n.id
-"""  # noqa: S608 - constants
-
-_BOTH = f"WITH lines AS ({_LINES}) {_STATES}"
 
 
 async def write(connection: Connection, chains: Iterable[Chain]) -> None:
@@ -371,11 +338,13 @@ async def write(connection: Connection, chains: Iterable[Chain]) -> None:
         for chain in touched
         for entry, hash_ in zip(chain.added, chain.hashes, strict=True)
     ]
-    states = [(c.id, *_state(c.custody, c.seq, c.head)) for c in touched]
+    states = [
+        _state(c.custody, c.seq) | {"id": c.id, "head": _hex(c.head)} for c in touched
+    ]
     await connection.execute(
         _BOTH,
-        *map(list, zip(*lines, strict=True)),
-        *map(list, zip(*states, strict=True)),
+        msgspec.json.encode(lines).decode(),
+        msgspec.json.encode(states).decode(),
     )
     details = [detail for chain in touched for detail in chain.details]
     if details:
@@ -390,45 +359,54 @@ async def write(connection: Connection, chains: Iterable[Chain]) -> None:
         chain.added, chain.hashes, chain.details = [], [], []
 
 
-def _line(item: int, entry: Entry, hash_: bytes) -> tuple[Any, ...]:
-    return (*_of_entry(entry), item, ",".join(entry.flags), hash_)
+def _line(item: int, entry: Entry, hash_: bytes) -> dict[str, Any]:
+    line = dict(zip(_ENTRY, _of_entry(entry), strict=True))
+    line["item"] = item
+    line["private"] = _hex(entry.private) if entry.private else None
+    line["previous"], line["hash"] = _hex(entry.previous), _hex(hash_)
+    return line
+
+
+def _hex(value: bytes) -> str:
+    """Write bytes as PostgreSQL reads them."""
+    return f"\\x{value.hex()}"
 
 
 def _text(party: Party | None) -> str | None:
     return str(party) if party else None
 
 
-def _state(now: Custody, seq: int, head: bytes) -> tuple[Any, ...]:
-    return (
-        now.stage.value,
-        str(now.sender),
-        str(now.addressee),
-        str(now.holder),
-        _text(now.holder_place),
-        now.since,
-        _text(now.released_to),
-        now.released_at,
-        _text(now.bound_for),
-        now.attempts,
-        now.originals,
-        now.copies,
-        now.seal_no,
-        now.bag,
-        now.last_at,
-        seq,
-        head,
-    )
+def _state(now: Custody, seq: int) -> dict[str, Any]:
+    return {
+        "stage": now.stage.value,
+        "sender": str(now.sender),
+        "addressee": str(now.addressee),
+        "holder": str(now.holder),
+        "holder_place": _text(now.holder_place),
+        "since": now.since,
+        "released_to": _text(now.released_to),
+        "released_at": now.released_at,
+        "bound_for": _text(now.bound_for),
+        "attempts": now.attempts,
+        "originals": now.originals,
+        "copies": now.copies,
+        "seal_no": now.seal_no,
+        "bag": now.bag,
+        "last_at": now.last_at,
+        "seq": seq,
+    }
 
 
 async def rewrite(
     connection: Connection, item: int, custody: Custody, seq: int, head: bytes
 ) -> None:
     """Write an item's state anew, as its story tells it."""
-    sets = ", ".join(f"{name} = ${n}" for n, name in enumerate(_STATE, 2))
+    state = _state(custody, seq) | {"head": head}
+    sets = ", ".join(f"{name} = ${n}" for n, name in enumerate(state, 2))
     await connection.execute(
         f"UPDATE item SET {sets} WHERE id = $1",  # noqa: S608 - a constant list
         item,
-        *_state(custody, seq, head),
+        *state.values(),
     )
 
 
