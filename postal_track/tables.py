@@ -753,3 +753,35 @@ class ShiftLine(Table):
         "reason IN ('awaiting','tomorrow','citizen','safe','closed','weather',"
         "'disputed','other')"
     )
+
+
+class HandoverRecord(Table):
+    """A paper of a handover: bien ban giao nhan, or phieu ban giao ket qua.
+
+    ``digest`` is SHA-256 over the kind and the lines with their hashes: the same lines
+    are the same paper. Append-only by trigger.
+    """
+
+    id = BigSerial(primary_key=True)
+    number = Char(length=10, unique=True)
+    kind = Varchar(length=8)
+    made_by = ForeignKey(Staff, null=False, on_delete=OnDelete.restrict)
+    made_at = Timestamptz()
+    digest = Bytea(unique=True)
+
+    handover_record_known_kind = Check("kind IN ('handover','result')")
+    handover_record_number_shape = Check("number ~ '^(BB|KQ)[0-9]{8}$'")
+    handover_record_digest_whole = Check("length(digest) = 32")
+
+
+class HandoverRecordLine(Table):
+    """One line of the ledger that a paper tells, as it was. Append-only by trigger."""
+
+    id = BigSerial(primary_key=True)
+    record = ForeignKey(HandoverRecord, null=False, on_delete=OnDelete.restrict)
+    item = ForeignKey(Item, null=False, on_delete=OnDelete.restrict)
+    seq = Integer()
+    hash = Bytea()
+
+    handover_record_line_once = Unique([record, item, seq])
+    handover_record_line_whole = Check("length(hash) = 32 AND seq > 0")

@@ -6,7 +6,7 @@ from litestar import Request, get, post
 from litestar.params import FromPath
 from litestar.response import Redirect, Template
 
-from postal_track import boards, readings
+from postal_track import boards, readings, records
 from postal_track import history as histories
 from postal_track.boards import Page, Wanted
 from postal_track.custody import (
@@ -217,6 +217,10 @@ async def _page(
             "problems": problems or {},
             "fresh": by_hand.fresh,
             "errors": sorted(ERRORS),
+            "papered": lambda line: (
+                request.user.role in records.MAKERS
+                and records.hands_over(line.step, line.taker)
+            ),
             **measured.measures(lang),
         },
         status_code=422 if problem or problems else 200,
