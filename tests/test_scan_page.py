@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -29,6 +30,7 @@ from tests.cast import Cast, enter, travel
 PHONE = {"width": 390, "height": 844}
 AS_FAST_AS_A_PERSON = 90
 FILM_OF_A_LABEL = 8.0
+KEYS_APART = 0.005
 
 Launch = Callable[..., Awaitable[Browser]]
 
@@ -52,9 +54,14 @@ async def scan_by_hand(page: Page, text: str) -> None:
     keyboard = await page.context.new_cdp_session(page)
     keys: list[dict[str, Any]] = [{"key": sign, "text": sign} for sign in text]
     keys.append({"key": "Enter", "text": "\r", "windowsVirtualKeyCode": 13})
+    # A scanner's own pace, whatever else this machine has to do.
+    began = time.time()
     strokes = [
-        keyboard.send("Input.dispatchKeyEvent", key | {"type": way})
-        for key in keys
+        keyboard.send(
+            "Input.dispatchKeyEvent",
+            key | {"type": way, "timestamp": began + number * KEYS_APART},
+        )
+        for number, key in enumerate(keys)
         for way in ("keyDown", "keyUp")
     ]
     await asyncio.gather(*strokes)
