@@ -147,6 +147,8 @@ async def register(clerk: Page) -> tuple[str, str]:
     await clerk.locator("[name='owner.name']").fill(OWNER)
     await clerk.locator("[name='owner.phone']").fill(PHONE)
     await clerk.locator("[name='owner.address']").fill(ADDRESS)
+    # The procedure's list of papers is filled in by itself.
+    await expect(clerk.locator("[name='papers.0.name']")).not_to_have_value("")
     await clerk.locator("[data-register]").click()
     waybill = await clerk.locator("[data-waybill]").inner_text()
     link = await clerk.locator("[data-link]").get_attribute("href")

@@ -139,6 +139,7 @@ async def test_a_session_that_ends_in_the_middle_of_a_form_loses_nothing(
     await page.locator("[name='owner.name']").fill(OWNER)
     await page.locator("[name='owner.phone']").fill(PHONE)
     await page.locator("[name='owner.address']").fill(ADDRESS)
+    await expect(page.locator("[name='papers.0.name']")).not_to_have_value("")
     await database.execute("UPDATE session SET expires_at = now()")
     await page.locator("[data-register]").click()
     await expect(page.locator("[data-problem]")).to_contain_text("vẫn được giữ")
