@@ -35,7 +35,7 @@ async def assert_accessible(page: Page) -> None:
 
 
 async def _violations(page: Page) -> list[str]:
-    # A colour that is still fading is nobody's choice; what moves for ever is not awaited.
+    # A colour that is still fading is nobody's choice; what never ends is not awaited.
     await page.evaluate(SETTLED)
     # Evaluated from outside, so the page's own CSP has no say in it.
     if not await page.evaluate("typeof window.axe === 'object'"):
