@@ -1,8 +1,9 @@
 """Databases to measure in: as many items and events as wanted, made by SQL alone.
 
-Each dossier has a leg to the agency that has ended and a result on its way back, ten
-events each, so that half of all items can be scanned on. Stories, holders and links of
-the chain agree; the hashes are not those of the ledger, so chains do not verify here.
+Each dossier has a leg to the agency and a result, ten events each. The results of the
+youngest are on their way back and can be scanned on; all else has ended. Stories,
+holders and links of the chain agree; the hashes are not those of the ledger, so chains
+do not verify here.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ from postal_track.custody import Step
 # one was answered, and yet all have enough to fill a list of fifty.
 OFFICES = 40
 CARRIERS = 4  # of each office
+# Dossiers under way at a time: what a province of 330,000 a year has within five days.
+UNDER_WAY = 5_000
 EVENTS = 10  # of each item
 
 # Clerks have the ids of their offices, carriers follow, officers come last.
@@ -62,7 +65,7 @@ _CARRIER = f"""
     ({OFFICES} + 1 + d % {OFFICES} * {CARRIERS} + d / {4 * OFFICES} % {CARRIERS})
 """
 
-# How far a result has come: out for delivery, at its office, in transit, at its office.
+# How far it has come: out for delivery, at its office, in transit, at its office.
 _STATE = f"(d / {OFFICES} % 4)"
 
 _DOSSIERS = f"""
@@ -94,21 +97,22 @@ INSERT INTO item (id, waybill, dossier, leg, promised_on, created_at, stage, sen
     addressee, holder, holder_place, since, bound_for, attempts, originals, copies,
     seal_no, last_at, seq, head)
 SELECT i, 'DH' || serial || CASE rest WHEN 10 THEN 0 WHEN 11 THEN 5 ELSE rest END
-        || 'VN', d, CASE WHEN ended THEN 'dossier' ELSE 'result' END,
+        || 'VN', d, CASE WHEN outward THEN 'dossier' ELSE 'result' END,
     current_date + 1, now() - interval '9 days',
-    CASE WHEN ended THEN 'received' WHEN {_STATE} = 0 THEN 'out_for_delivery'
-        WHEN {_STATE} = 2 THEN 'in_transit' ELSE 'at_office' END,
-    CASE WHEN ended THEN 'citizen' ELSE 'agency:' || {_OFFICE} END,
-    CASE WHEN ended THEN 'agency:' || {_OFFICE} ELSE 'citizen' END,
-    CASE WHEN ended THEN 'agency:' || {_OFFICE} WHEN carried
-        THEN 'staff:' || {_CARRIER} ELSE 'office:' || {_OFFICE} END,
-    CASE WHEN carried AND NOT ended THEN 'office:' || {_OFFICE} END,
-    now() - interval '1 day',
-    CASE WHEN {_STATE} = 0 AND NOT ended THEN 'citizen' END, 0, 2, 1, 'NP' || i,
+    CASE WHEN outward THEN 'received' WHEN ended THEN 'delivered'
+        WHEN {_STATE} = 0 THEN 'out_for_delivery' WHEN {_STATE} = 2 THEN 'in_transit'
+        ELSE 'at_office' END,
+    CASE WHEN outward THEN 'citizen' ELSE 'agency:' || {_OFFICE} END,
+    CASE WHEN outward THEN 'agency:' || {_OFFICE} ELSE 'citizen' END,
+    CASE WHEN outward THEN 'agency:' || {_OFFICE} WHEN ended THEN 'citizen'
+        WHEN carried THEN 'staff:' || {_CARRIER} ELSE 'office:' || {_OFFICE} END,
+    CASE WHEN carried THEN 'office:' || {_OFFICE} END, now() - interval '1 day',
+    CASE WHEN carried AND {_STATE} = 0 THEN 'citizen' END, 0, 2, 1, 'NP' || i,
     now() - interval '1 day', {EVENTS}, sha256(int8send(i * 100 + {EVENTS}))
 FROM (
-    SELECT *, {_CHECK} AS rest FROM (
-        SELECT i, d, i % 2 = 1 AS ended, {_STATE} % 2 = 0 AS carried,
+    SELECT *, {_CHECK} AS rest, NOT ended AND {_STATE} % 2 = 0 AS carried FROM (
+        SELECT i, d, i % 2 = 1 AS outward,
+            i % 2 = 1 OR d <= $1::bigint - {UNDER_WAY} AS ended,
             lpad(({FIRST_SERIAL} + i)::text, 8, '0') AS serial
         FROM generate_series(1::bigint, 2 * $1::bigint) i,
             LATERAL (SELECT (i + 1) / 2 AS d) of_dossier
@@ -126,10 +130,11 @@ INSERT INTO event (id, item, seq, step, by, place, taker, at, device_at, recorde
     device, device_seq, originals, copies, seal_no, seal_broken, damaged, flags,
     previous, hash)
 SELECT uuidv7(at - now()), i, seq,
-    CASE WHEN ended THEN (ARRAY['booked', 'accepted', 'arrived', 'taken', 'arrived',
+    CASE WHEN outward THEN (ARRAY['booked', 'accepted', 'arrived', 'taken', 'arrived',
             'taken', 'arrived', 'out', 'received', 'registered'])[seq]
         WHEN seq = 1 THEN 'ready' WHEN seq = 2 THEN 'accepted'
         WHEN seq < {EVENTS} THEN (ARRAY['taken', 'arrived'])[1 + seq % 2]
+        WHEN d <= $1::bigint - {UNDER_WAY} THEN 'delivered'
         ELSE (ARRAY['out', 'arrived', 'taken', 'arrived'])[1 + {_STATE}] END,
     'staff:' || {_CARRIER}, 'office:' || {_OFFICE}, 'staff:' || {_CARRIER},
     at, at, at, 'bench', seq, 2, 1, 'NP' || i, false, false, '{{}}',
@@ -137,7 +142,7 @@ SELECT uuidv7(at - now()), i, seq,
         END,
     sha256(int8send(i * 100 + seq))
 FROM (
-    SELECT i, seq, (i + 1) / 2 AS d, i % 2 = 1 AS ended,
+    SELECT i, seq, (i + 1) / 2 AS d, i % 2 = 1 AS outward,
         now() - interval '9 days' + seq * interval '19 hours' AS at
     FROM generate_series(1, {EVENTS}) seq, generate_series(1::bigint, 2 * $1::bigint) i
 ) told
@@ -193,7 +198,7 @@ async def plan(
     four. Each is of another item until all have had their turn; then their next turn
     comes in the same order.
     """
-    stock = await _stock(connection, lists * size, rng)
+    stock = await _stock(connection, rng)
     wanted = []
     for number in range(lists):
         office = number % OFFICES
@@ -213,15 +218,16 @@ async def plan(
 
 
 async def _stock(
-    connection: asyncpg.Connection, scans: int, rng: random.Random
+    connection: asyncpg.Connection, rng: random.Random
 ) -> list[tuple[deque[str], deque[str]]]:
     """Find what lies at each office and what its carriers have, in random order."""
     last = await connection.fetchval("SELECT max(id) FROM item")
-    # Even numbers are results, which are on their way. Drawn here, because sorting
-    # all items by random() would take the database minutes.
-    drawn = rng.sample(range(2, last + 1, 2), min(scans + 500 * OFFICES, last // 2))
     rows = await connection.fetch(
-        "SELECT id, waybill, stage FROM item WHERE id = ANY($1::bigint[])", drawn
+        """
+        SELECT id, waybill, stage = 'at_office' AS at_office FROM item
+        WHERE leg = 'result' AND id > $1
+        """,
+        last - 2 * UNDER_WAY,
     )
     rng.shuffle(rows)
     stock: list[tuple[deque[str], deque[str]]] = [
@@ -229,7 +235,7 @@ async def _stock(
     ]
     for row in rows:
         at_office, away = stock[row["id"] // 2 % OFFICES]
-        (at_office if row["stage"] == "at_office" else away).append(row["waybill"])
+        (at_office if row["at_office"] else away).append(row["waybill"])
     return stock
 
 
