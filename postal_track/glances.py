@@ -19,7 +19,7 @@ from asyncpg import Record
 from postal_track import limits, misses
 from postal_track.batching import Together
 from postal_track.custody import Stage
-from postal_track.database import engine, transaction
+from postal_track.database import engine, given, transaction
 from postal_track.errors import NoMatch, PostalTrackError, TooOften
 from postal_track.limits import Limit
 from postal_track.lookups import read
@@ -113,14 +113,15 @@ class Glances:
         return misses.shut_by(misses.of_address(neighbour, now), counts, now)
 
 
-_LOOK = """
+_LOOK = f"""
     SELECT key, count, NULL::bpchar AS waybill, NULL::text AS stage,
         NULL::timestamptz AS last_at
-    FROM tally WHERE key = ANY($1::bytea[])
+    FROM tally WHERE key = ANY({given(1, "bytea")})
     UNION ALL
     SELECT NULL, NULL, l.waybill, i.stage, i.last_at
-    FROM label l JOIN item i ON i.id = l.item WHERE l.waybill = ANY($2::bpchar[])
-"""
+    FROM label l JOIN item i ON i.id = l.item
+    WHERE l.waybill = ANY({given(2, "bpchar")})
+"""  # noqa: S608 - constants
 
 # A count that is lost when the power fails is no harm, so nobody waits for the disk.
 _TELL_AND_LOOK = f"""
@@ -130,7 +131,7 @@ _TELL_AND_LOOK = f"""
     ), told AS (
         INSERT INTO tally (key, ends_at, count)
         SELECT n.key, n.ends_at, n.count
-        FROM unnest($3::bytea[], $4::timestamptz[], $5::int[])
+        FROM unnest({given(3, "bytea")}, {given(4, "timestamptz")}, {given(5, "int")})
             AS n(key, ends_at, count),
             (SELECT set_config('synchronous_commit', 'off', true)) AS no_wait
         ON CONFLICT (key) DO UPDATE SET count = tally.count + excluded.count
