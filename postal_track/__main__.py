@@ -260,11 +260,16 @@ def _start(chosen: Settings, *program: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         [sys.executable, "-m", *program],
         cwd=ROOT,
-        env=_environment(chosen),
+        # Texts of the console gateway would bury what a person is told here.
+        env={"SMS_CONSOLE_PATH": str(_texts(chosen))} | _environment(chosen),
         # Ctrl-C is for us; the children are told in order.
         start_new_session=True,
         preexec_fn=_die_with_parent,
     )
+
+
+def _texts(chosen: Settings) -> Path:
+    return chosen.VAR_DIR / "texts.log"
 
 
 def _web_server(chosen: Settings) -> list[str]:
@@ -336,6 +341,7 @@ def _greet(chosen: Settings) -> None:
 
     print(f"Postal Track runs at http://{_reachable(chosen.HOST)}:{chosen.PORT}")
     print(greeting(chosen.PUBLIC_URL))
+    print(f"Texts to citizens are written to {_texts(chosen)}.")
     print("Ctrl-C stops it.", flush=True)
 
 
