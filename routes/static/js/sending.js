@@ -6,6 +6,8 @@
  * needed: the server writes it once. Knows nothing of what is on the page.
  */
 
+import { device, uuid7 } from "./device.js";
+
 /** @typedef {"counts" | "seal" | "proof" | "reason" | "to" | "code_and_due"} Need */
 /** @typedef {{step: string, text: string, needs: Need[]}} Proposal */
 /**
@@ -130,7 +132,7 @@ export async function promised() {
  * @returns {Promise<string>}
  */
 export async function logIn(login, password) {
-  const form = new URLSearchParams({ login, password, next: "/scan", _csrf_token: csrf() });
+  const form = new URLSearchParams({ login, password, device: device(), next: "/scan", _csrf_token: csrf() });
   await fetchOrFail("/login", { method: "POST", body: form });
   const page = await (await fetchOrFail("/scan", { headers: { accept: "text/html" } })).text();
   const who = new DOMParser().parseFromString(page, "text/html").querySelector("[data-person]");
@@ -156,7 +158,7 @@ async function ask(address, body) {
  * @returns {Promise<Response>}
  */
 async function fetchOrFail(address, how, again = true) {
-  const headers = { accept: "application/json", "x-csrftoken": csrf(), ...how.headers };
+  const headers = { accept: "application/json", "x-csrftoken": csrf(), "x-device": device(), ...how.headers };
   const response = await fetch(address, { ...how, headers, signal: AbortSignal.timeout(PATIENCE_MS) }).catch(() => {
     throw new Unanswered();
   });
@@ -195,32 +197,9 @@ function csrf() {
   return /(?:^|; )csrftoken=([^;]*)/.exec(document.cookie)?.[1] ?? "";
 }
 
-/** This browser's name for itself: it tells two phones of one person apart, and nothing more. */
-function device() {
-  let name = localStorage.getItem("scan.device");
-  if (!name) {
-    name = `web-${uuid7().slice(-12)}`;
-    localStorage.setItem("scan.device", name);
-  }
-  return name;
-}
-
 /** The order of this device's scans, whatever its clock says. */
 function nextNumber() {
   const next = Number(localStorage.getItem("scan.seq") ?? 0) + 1;
   localStorage.setItem("scan.seq", String(next));
   return next;
-}
-
-/** A UUID whose order is the order of time (RFC 9562, version 7). */
-function uuid7() {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  const view = new DataView(bytes.buffer);
-  const now = Date.now();
-  view.setUint32(0, Math.floor(now / 0x10000));
-  view.setUint16(4, now % 0x10000);
-  view.setUint16(6, (view.getUint16(6) & 0x0fff) | 0x7000);
-  view.setUint8(8, (view.getUint8(8) & 0x3f) | 0x80);
-  const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
-  return hex.replace(/(.{8})(.{4})(.{4})(.{4})(.{12})/, "$1-$2-$3-$4-$5");
 }
