@@ -5,36 +5,30 @@
  */
 
 import { Act } from "./act.js";
-import { Camera } from "./camera.js";
 import { fill, what } from "./card.js";
-import { watch } from "./decoder.js";
+import { locator, openFinder } from "./finder.js";
 import { listen } from "./keyboard-scanner.js";
 import { Log } from "./log.js";
 import { logInAgain } from "./login-again.js";
-import { button, copy, draw, input, one, part } from "./page.js";
-import { Locator } from "./position.js";
+import { button, copy, input, one, part } from "./page.js";
 import { isLabel, judge, spaced, waybillIn } from "./s10.js";
-import { Seen } from "./seen.js";
 import { LoggedOut, Refusal, Unanswered, lookUp, makeScan, promised, send } from "./sending.js";
-import { give, isLoud, setLoud } from "./signals.js";
+import { give } from "./signals.js";
+import { tell } from "./telling.js";
+import { clearTyped, openTyping } from "./typing.js";
 import { say } from "./words.js";
 
 /** @typedef {import("./sending.js").Item} Item */
 /** @typedef {import("./sending.js").Outcome} Outcome */
 /** @typedef {import("./log.js").Entry} Entry */
-/** @typedef {"ready" | "busy" | "read" | "good" | "remark" | "wrong"} Tone */
 /** @typedef {"camera" | "scanner" | "typed" | "again"} Source */
 
-const ICONS = { ready: "scan", busy: "clock", read: "envelope", good: "check", remark: "alert", wrong: "cross" };
 const UNBOUND = "UnboundLabel";
 const LOCKED_OR_WRONG_CODE = ["BadCode", "CodeLocked"];
 
 const card = part("[data-item]");
-const typed = one("[data-typed]", HTMLFormElement);
 const act = new Act(one("[data-act]", HTMLFormElement), () => void perform());
 const log = new Log((entry) => void deliver(entry), (waybill) => void take(waybill, "again"));
-const locator = new Locator();
-const seen = new Seen();
 
 /** The item on the card, and the code that brought it. @type {{code: string, item: Item} | null} */
 let shown = null;
@@ -320,55 +314,7 @@ function close() {
   if (focused) (matchMedia("(pointer: fine)").matches ? input("#waybill") : part("[data-verdict]")).focus({ preventScroll: true });
 }
 
-// What is told
-
-/**
- * @param {Tone} tone
- * @param {string} title
- * @param {string} words
- * @param {{silent?: boolean}} [how]
- */
-function tell(tone, title, words, { silent = false } = {}) {
-  const verdict = part("[data-verdict]");
-  verdict.dataset.tone = tone;
-  draw(verdict, ICONS[tone]);
-  part("[data-verdict-title]").textContent = title;
-  part("[data-verdict-text]").textContent = words;
-  if (silent) return;
-  part("[data-aloud]").textContent = `${title}. ${words}`;
-  if (tone === "read" || tone === "good" || tone === "remark" || tone === "wrong") give(tone);
-}
-
-// Typing
-
-function judgeTyped() {
-  const field = input("#waybill");
-  const verdict = judge(field.value);
-  field.removeAttribute("aria-invalid");
-  const line = part("[data-typed-says]");
-  const fault = "fault" in verdict ? verdict.fault : "good";
-  line.className = fault === "digit" || fault === "long" || fault === "letters" ? "problem" : "hint";
-  line.textContent = fault === "empty" ? say("typed_hint") : say(`typed_${fault}`, { ...verdict });
-}
-
-function clearTyped() {
-  input("#waybill").value = "";
-  judgeTyped();
-}
-
-/** @param {Event} event */
-function submitTyped(event) {
-  event.preventDefault();
-  const field = input("#waybill");
-  const verdict = judge(field.value);
-  if ("waybill" in verdict) return comes(verdict.waybill, "typed");
-  const sentence = say(`typed_${verdict.fault}`, { ...verdict });
-  field.setAttribute("aria-invalid", "true");
-  part("[data-typed-says]").textContent = sentence;
-  part("[data-typed-says]").className = "problem";
-  tell("wrong", say("typed_wrong"), sentence);
-  field.focus();
-}
+// How codes come in
 
 /**
  * A seal's own bar code belongs in the field for it; behind a dialog nothing is scanned.
@@ -389,58 +335,6 @@ function comesAlong() {
   void take("waybill" in verdict ? verdict.waybill : code, "again");
 }
 
-// Camera, lamp, sound, position
-
-function openCamera() {
-  const video = one("[data-video]", HTMLVideoElement);
-  const camera = new Camera(video);
-  let reading = false;
-  camera.addEventListener("change", () => {
-    const finder = part("[data-finder]");
-    finder.dataset.state = camera.state;
-    const open = camera.state === "open";
-    part("[data-veil]").hidden = open;
-    part("[data-camera-says]").textContent = open ? "" : say(`camera_${camera.state}`);
-    button("[data-camera-again]").hidden = open || camera.state === "starting" || camera.state === "insecure";
-    button("[data-torch]").hidden = camera.torch === null;
-    button("[data-torch]").setAttribute("aria-pressed", String(camera.torch === true));
-    if (open && !reading) reading = Boolean(watch(video, inPicture, undecodable));
-  });
-  button("[data-camera-again]").addEventListener("click", () => void camera.start());
-  button("[data-torch]").addEventListener("click", () => void camera.light(!camera.torch));
-  void camera.start();
-}
-
-/** @param {string[]} codes */
-function inPicture(codes) {
-  const now = performance.now();
-  const news = codes.filter((code) => seen.isNews(code, now));
-  if (news[0] !== undefined) comes(news[0], "camera");
-}
-
-function undecodable() {
-  part("[data-veil]").hidden = false;
-  part("[data-camera-says]").textContent = say("decoder_missing");
-}
-
-function showSound() {
-  const toggle = button("[data-sound]");
-  toggle.setAttribute("aria-pressed", String(isLoud()));
-  toggle.title = say(isLoud() ? "sound_on" : "sound_off");
-  draw(toggle, isLoud() ? "sound" : "muted");
-}
-
-function showPosition() {
-  const { state } = locator;
-  const toggle = button("[data-locate]");
-  toggle.dataset.state = state;
-  toggle.setAttribute("aria-pressed", String(state === "on"));
-  toggle.title = state === "refused" ? say("locate_refused_text") : "";
-  part("[data-locate-says]").textContent = say(`locate_${state}`, { metres: locator.now()?.accuracy_m ?? "?" });
-}
-
-typed.addEventListener("submit", submitTyped);
-input("#waybill").addEventListener("input", judgeTyped);
 button("[data-item-close]").addEventListener("click", () => {
   const next = waiting;
   close();
@@ -454,23 +348,10 @@ button("[data-unbind]").addEventListener("click", () => {
 button("[data-waiting-take]").addEventListener("click", () => {
   if (waiting) void take(waiting, "camera");
 });
-button("[data-sound]").addEventListener("click", () => {
-  setLoud(!isLoud());
-  showSound();
-  give("read");
-});
-button("[data-locate]").addEventListener("click", () => {
-  if (locator.state === "on" || locator.state === "asking") locator.stop();
-  else locator.start();
-});
-locator.addEventListener("change", showPosition);
 addEventListener("beforeunload", (event) => {
   if (log.isOwing || act.touched) event.preventDefault();
 });
 listen((code) => comes(code, "scanner"), isForUs);
-showSound();
-showPosition();
-judgeTyped();
-void locator.resume();
-openCamera();
+openTyping((code) => comes(code, "typed"));
+openFinder((code) => comes(code, "camera"));
 comesAlong();
