@@ -12,9 +12,10 @@ from uuid import UUID
 
 from asyncpg import Connection, Record
 
-from postal_track import reach, readings
+from postal_track import clocks, reach, readings
 from postal_track.addresses import wards
 from postal_track.chronicle import custody_of, entry_of, event_of
+from postal_track.clock import Clock
 from postal_track.corrections import hindrance
 from postal_track.custody import (
     Custody,
@@ -146,7 +147,10 @@ class Chain:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """An item, all of it. ``others`` are the dossier's other items, by waybill."""
+    """An item, all of it. ``others`` are the dossier's other items, by waybill.
+
+    ``clock`` is the whole dossier's.
+    """
 
     waybill: str
     labels: tuple[str, ...]
@@ -165,6 +169,7 @@ class History:
     others: tuple[tuple[str, Leg], ...]
     lines: tuple[Line, ...]
     chain: Chain
+    clock: Clock
     troubles: tuple[Trouble, ...]
     persons: tuple[Person, ...]
     shown: bool
@@ -188,6 +193,7 @@ async def history(waybill: str, actor: Actor, *, show: bool = False) -> History:
         persons = await connection.fetch(_PERSONS, item["dossier"])
         troubles = await connection.fetch(_TROUBLES, item["id"])
         places = await _places(connection, rows)
+        times = await clocks.of_dossiers(connection, [item["dossier"]])
         if show:
             await readings.note(actor, [item["dossier"]], "item")
     custody = custody_of(item)
@@ -215,6 +221,7 @@ async def history(waybill: str, actor: Actor, *, show: bool = False) -> History:
         others=tuple((row["waybill"], Leg(row["leg"])) for row in others),
         lines=lines,
         chain=_chain(item, rows),
+        clock=times[item["dossier"]],
         troubles=found,
         persons=tuple(_person(row, show=show) for row in persons),
         shown=show,

@@ -12,6 +12,7 @@ import secrets
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
+from datetime import time
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
@@ -125,6 +126,27 @@ def _gateways(value: str) -> tuple[str, ...]:
     if not names or not set(names) <= set(GATEWAYS) or len(set(names)) < len(names):
         raise _WrongError(f"must name each gateway once, out of: {', '.join(GATEWAYS)}")
     return names
+
+
+def _sessions(value: str) -> tuple[tuple[time, time], ...]:
+    """Read hours of work such as ``07:00-11:00,13:00-17:00``."""
+    sentence = "must be hours of one day, in order, such as 07:00-11:00,13:00-17:00"
+    found, last = [], None
+    for session in value.split(","):
+        opens, _, closes = session.partition("-")
+        try:
+            pair = (
+                time.fromisoformat(opens.strip()),
+                time.fromisoformat(closes.strip()),
+            )
+        except ValueError:
+            raise _WrongError(sentence) from None
+        whole = all(t.tzinfo is None and not t.second for t in pair)
+        if not whole or pair[0] >= pair[1] or (last is not None and pair[0] < last):
+            raise _WrongError(sentence)
+        last = pair[1]
+        found.append(pair)
+    return tuple(found)
 
 
 def _setting(
@@ -280,6 +302,12 @@ class Settings:
         "After how many hours of working days without news an item is too silent.",
         _whole(1, 24 * 60),
         default=48,
+    )
+    AGENCY_HOURS: tuple[tuple[time, time], ...] = _setting(
+        "When agencies work on a working day: statutory hours are counted in these.",
+        _sessions,
+        default=((time(7), time(11)), (time(13), time(17))),
+        shown="07:00-11:00,13:00-17:00",
     )
     MAX_SPEED_KMH: int = _setting(
         "Faster than this between two scans, one of a person's places is doubted.",

@@ -22,7 +22,7 @@ from postal_track.custody import (
 )
 from postal_track.errors import BadInput, Conflict, PostalTrackError, Problem
 from postal_track.staff import Actor
-from routes import by_hand, filters, measured, words
+from routes import by_hand, clock_words, filters, measured, words
 from routes.by_hand import Ticked
 from routes.guards import logged_in, only
 from routes.language import language
@@ -206,6 +206,7 @@ async def _page(
         "item.html",
         context={
             "item": item,
+            "cw": clock_words,
             "now": item.custody,
             "name": lambda party: _name(item.names, party, lang),
             "journey": _journey(item.leg, item.custody, lang),
