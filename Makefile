@@ -33,7 +33,7 @@ setup: $(VENV)/.dev node_modules/.dev ## install what running and testing need
 
 .PHONY: test
 test: lint browser ## check everything
-	@$(VENV)/bin/python -m pytest
+	@$(VENV)/bin/python -m pytest -n auto --maxprocesses 4 --dist worksteal
 
 .PHONY: lint
 lint: setup ## read the code without running it

@@ -114,8 +114,11 @@ async def test_what_was_not_taken_without_an_answer_is_asked_about_and_sent(
 
 
 async def test_a_gateway_that_takes_thirty_seconds_is_not_given_the_text_twice(
-    database: Any, double: Double, hands: Courier
+    database: Any, double: Double
 ) -> None:
+    hands = await courier(
+        twilio(double, timeout=0.5), rules=replace(QUICK, timeout=0.5)
+    )
     double.manners = [Manner(after=30.0)]
     [message] = await put_in(text())
     await send_all(hands)
@@ -591,12 +594,14 @@ async def test_what_a_wish_stops_is_suppressed(
 async def test_texts_go_out_while_one_is_slow(
     database: Any, double: Double, hands: Courier
 ) -> None:
-    double.manners = [Manner(after=0.8)]
+    answer = asyncio.Event()
+    double.manners = [Manner(once=answer)]
     double.manner = lambda: WELL
     slow, *quick = await put_in(*[text(f"{n}") for n in range(50)])
     await hands.sweep()
-    await until(lambda: len(double.messages) == 50 and hands.in_flight == 1, 0.75)
+    await until(lambda: len(double.messages) == 50 and hands.in_flight == 1)
     assert {(await row(database, one))["status"] for one in quick} == {"sent"}
+    answer.set()
     await until(lambda: not hands.in_flight)
     assert (await row(database, slow))["status"] == "sent"
 

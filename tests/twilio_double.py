@@ -95,12 +95,14 @@ class Message:
 class Manner:
     """How one request to send is treated.
 
-    `accept`: the message is taken. `after`: seconds until the answer. `drop`: the
-    connection is cut in place of an answer. `status`, `code`: the answer, if no 201.
+    `accept`: the message is taken. `after`: seconds until the answer; `once`: what the
+    answer waits for. `drop`: the connection is cut in place of an answer. `status`,
+    `code`: the answer, if no 201.
     """
 
     accept: bool = True
     after: float = 0.0
+    once: asyncio.Event | None = None
     drop: bool = False
     status: int = 201
     code: int = 0
@@ -205,6 +207,8 @@ class Double:
         # Taken or not is decided at once; a caller who goes away changes nothing.
         message = self._accept(form) if how.accept else None
         await asyncio.sleep(how.after or self.answers_after)
+        if how.once:
+            await how.once.wait()
         if how.drop:
             assert request.transport is not None
             request.transport.abort()
