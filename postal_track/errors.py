@@ -328,6 +328,20 @@ class SessionExpired(NotLoggedIn):
 
 
 @dataclass(eq=False)
+class DeviceSignedOut(NotLoggedIn):
+    """The phone was signed out: it has to wipe itself, and wait to be let in."""
+
+    detail = (
+        "This phone was signed out. A supervisor can let it in again; scans that wait "
+        "on it are kept until then."
+    )
+    detail_vi = (
+        "Máy này đã bị đăng xuất từ xa. Kiểm soát viên có thể cho máy vào lại; các lần "
+        "quét chưa gửi vẫn được giữ trên máy đến lúc đó."
+    )
+
+
+@dataclass(eq=False)
 class LoginThrottled(PostalTrackError):
     """Too many failed logins in a row."""
 

@@ -8,6 +8,7 @@ APP_CONFIG = AppConfig(
     app_name="postal_track",
     migrations_folder_path=Path(__file__).resolve().parents[1] / "migrations",
     table_classes=table_finder(
-        ["postal_track.tables", "sms.tables"], exclude_imported=True
+        ["postal_track.tables", "postal_track.day_tables", "sms.tables"],
+        exclude_imported=True,
     ),
 )

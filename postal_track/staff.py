@@ -16,10 +16,12 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerifyMismatchError
 from asyncpg import Connection, Record
 
+from postal_track import devices
 from postal_track.batching import Together
 from postal_track.custody import Party, PartyKind, Role
 from postal_track.database import given, look, transaction
 from postal_track.errors import (
+    DeviceSignedOut,
     LoginThrottled,
     NotFound,
     NotLoggedIn,
@@ -50,6 +52,7 @@ class Actor:
     location: Place | None
     place_text: str = ""
     language: str = "vi"
+    device: str = ""  # the phone of his session, when it has a name
     party: Party = field(init=False)  # he himself, as a holder
 
     def __post_init__(self) -> None:
@@ -96,14 +99,21 @@ async def hash_password(password: str) -> str:
     return await asyncio.to_thread(_hasher().hash, password)
 
 
-async def log_in(login: str, password: str, address: str, agent: str = "") -> Opened:
-    """Check a password and open a session.
+async def log_in(
+    login: str,
+    password: str,
+    address: str,
+    agent: str = "",
+    device: str = "",
+    device_name: str = "",
+) -> Opened:
+    """Check a password and open a session, on a phone that calls itself ``device``.
 
     Raises ``LoginThrottled`` after too many failures for this login or from this
     address, else ``NotLoggedIn``; whether the login or the password was wrong is not
-    told.
+    told. ``DeviceSignedOut`` when both were right, but the phone is not let in.
     """
-    login = login.strip().lower()[:40]
+    login, device = login.strip().lower()[:40], devices.own_name(device)
     async with transaction() as connection:
         await _throttle(connection, login, address)
         row = await connection.fetchrow(
@@ -123,9 +133,15 @@ async def log_in(login: str, password: str, address: str, agent: str = "") -> Op
             address[:45],
             succeeded,
         )
-        opened = (
-            await open_session(connection, row["id"], agent) if row and right else None
-        )
+        out = succeeded and await devices.is_out(connection, device)
+        opened = None
+        if row and right and not out:
+            if device:
+                await devices.admit(connection, device, row["id"], agent, device_name)
+            opened = await open_session(connection, row["id"], agent, device)
+    if out:
+        await devices.learnt(device)
+        raise DeviceSignedOut
     if opened is None:
         raise NotLoggedIn
     return opened
@@ -158,19 +174,22 @@ async def _throttle(connection: Connection, login: str, address: str) -> None:
         raise LoginThrottled(max(1, row["seconds"]))
 
 
-async def open_session(connection: Connection, staff: int, agent: str = "") -> Opened:
+async def open_session(
+    connection: Connection, staff: int, agent: str = "", device: str = ""
+) -> Opened:
     """Open a session for a member of staff whose password was checked."""
     token = secrets.token_urlsafe(32)
     expires_at = datetime.now(UTC) + timedelta(hours=settings().SESSION_HOURS)
     await connection.execute(
         """
-        INSERT INTO session (token, staff, created_at, expires_at, agent)
-        VALUES ($1, $2, now(), $3, $4)
+        INSERT INTO session (token, staff, created_at, expires_at, agent, device)
+        VALUES ($1, $2, now(), $3, $4, nullif($5, ''))
         """,
         _digest(token),
         staff,
         expires_at,
         agent[:200],
+        device,
     )
     actors = await _actors(connection, [_digest(token)])
     actor = actors[0]
@@ -188,12 +207,28 @@ async def log_out(token: str) -> None:
 async def whose(token: str) -> Actor:
     """Tell whose session this is; ``SessionExpired`` when it is no longer in force.
 
-    Look-ups that arrive together share one query.
+    ``DeviceSignedOut`` when its phone was signed out. Look-ups that arrive together
+    share one query.
     """
     actor = await _together()(_digest(token))
     if actor is None:
+        await _say_if_signed_out(token)
         raise SessionExpired
     return actor
+
+
+async def _say_if_signed_out(token: str) -> None:
+    async with look() as connection:
+        device: str | None = await connection.fetchval(
+            """
+            SELECT d.id FROM session n JOIN device d ON d.id = n.device
+            WHERE n.token = $1 AND d.signed_out_at IS NOT NULL AND d.let_in_at IS NULL
+            """,
+            _digest(token),
+        )
+    if device is not None:
+        await devices.learnt(device)
+        raise DeviceSignedOut
 
 
 @cache
@@ -240,17 +275,17 @@ async def _actors(
 ) -> list[Actor | None]:
     rows = await connection.fetch(
         f"""
-        SELECT n.token, {_ACTOR}
+        SELECT n.token, coalesce(n.device, '') AS device, {_ACTOR}
         FROM session n JOIN staff s ON s.id = n.staff AND s.active {_PLACES}
         WHERE n.token = ANY({given(1, "bytea")}) AND n.expires_at > now()
         """,  # noqa: S608 - constants
         tokens,
     )
-    found = {row["token"]: _actor(row) for row in rows}
+    found = {row["token"]: _actor(row, row["device"]) for row in rows}
     return [found.get(token) for token in tokens]
 
 
-def _actor(row: Record) -> Actor:
+def _actor(row: Record, device: str = "") -> Actor:
     places = [Party(PartyKind.AGENCY, number) for number in row["agencies"] or ()]
     if row["office"]:
         places.insert(0, Party(PartyKind.OFFICE, row["office"]))
@@ -264,6 +299,7 @@ def _actor(row: Record) -> Actor:
         location=Place(row["lat"], row["lon"]) if row["lat"] is not None else None,
         place_text=row["place_text"],
         language=row["language"],
+        device=device,
     )
 
 

@@ -142,6 +142,7 @@ class Session(Table):
     created_at = Timestamptz()
     expires_at = Timestamptz(index=True)
     agent = Varchar(length=200)
+    device = Varchar(length=40, null=True, default=None, index=True)
 
 
 class LoginAttempt(Table):

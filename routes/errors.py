@@ -23,6 +23,7 @@ from postal_track.errors import (
     BadWaybill,
     CodeLocked,
     Conflict,
+    DeviceSignedOut,
     FontMissing,
     ForeignCode,
     ForgedLabel,
@@ -181,7 +182,7 @@ def _shaped(
             media_type="application/json",
         )
     if status == 401:
-        return _ask_who(request, answer["detail"])
+        return _ask_who(request, answer)
     return Template(
         "error.html",
         context=answer | {"status": status},
@@ -190,14 +191,17 @@ def _shaped(
     )
 
 
-def _ask_who(request: Request[Any, Any, Any], sentence: str) -> Response[Any]:
+def _ask_who(request: Request[Any, Any, Any], answer: dict[str, Any]) -> Response[Any]:
     """Send a reader to the login; hand a writer one that keeps what he typed."""
     path = request.url.path
+    out = answer["error"] == DeviceSignedOut.__name__
     if request.method == "GET":
         query = f"?{request.url.query}" if request.url.query else ""
-        return Redirect(f"/login?next={quote(path + query)}", status_code=303)
+        told = "&out=true" if out else ""
+        return Redirect(f"/login?next={quote(path + query)}{told}", status_code=303)
     kept = request.scope.get("state", {}).get("typed", [])
-    context = {"next": path, "problem": sentence, "login": "", "kept": kept}
+    problem = answer["detail"]
+    context = {"next": path, "problem": problem, "login": "", "kept": kept, "out": out}
     return Template("login.html", context=context, status_code=401)
 
 

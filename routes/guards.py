@@ -16,11 +16,19 @@ from litestar.handlers import BaseRouteHandler
 from litestar.middleware.csrf import CSRFMiddleware
 from litestar.types import ASGIApp, Receive, Scope, Send
 
+from postal_track import devices
 from postal_track.custody import Role
-from postal_track.errors import NotAllowed, NotLoggedIn, SessionExpired
+from postal_track.errors import (
+    DeviceSignedOut,
+    NotAllowed,
+    NotLoggedIn,
+    SessionExpired,
+)
 from postal_track.staff import Actor, whose
 
 SESSION = "session"
+DEVICE = "x-device"
+SIGNED_OUT = "signed out"
 _FORM = b"application/x-www-form-urlencoded"
 _SIGNED = ("/sms/receipts/", "/sms/inbound/")
 _OPEN = ("/static/", "/npm/", "/health", "/metrics", "/schema")
@@ -52,8 +60,12 @@ class Sessions:
                 scope["auth"] = token
                 try:
                     scope["user"] = await whose(token)
+                    if scope["user"].device:
+                        await devices.seen(scope["user"].device)
                 except SessionExpired:
                     scope["auth"] = "expired"
+                except DeviceSignedOut:
+                    scope["auth"] = SIGNED_OUT
         await self.app(scope, receive, send)
 
 
@@ -97,6 +109,11 @@ async def logged_in(
 ) -> None:
     """Let members of staff pass."""
     if connection.scope.get("user") is None:
+        # A phone whose session is long gone still has to learn that it is out.
+        if device := devices.own_name(connection.headers.get(DEVICE, "")):
+            await devices.check(device)
+        if connection.scope.get("auth") == SIGNED_OUT:
+            raise DeviceSignedOut
         raise (
             SessionExpired if connection.scope.get("auth") == "expired" else NotLoggedIn
         )

@@ -12,7 +12,7 @@ from litestar.plugins.jinja import JinjaTemplateEngine
 from litestar.response import Redirect, Template
 
 from postal_track.custody import Role
-from postal_track.errors import LoginThrottled, NotLoggedIn
+from postal_track.errors import DeviceSignedOut, LoginThrottled, NotLoggedIn
 from postal_track.phones import mask
 from postal_track.settings import settings
 from postal_track.staff import Actor, log_in, log_out
@@ -86,15 +86,14 @@ async def home(request: AnyRequest) -> Template | Redirect:
 
 @get("/login", include_in_schema=False)
 async def login_page(
-    request: AnyRequest, next: FromQuery[str] = "/"
+    request: AnyRequest, next: FromQuery[str] = "/", out: FromQuery[bool] = False
 ) -> Template | Redirect:
-    """Ask who it is."""
+    """Ask who it is; ``out`` of a phone that was signed out, which is told so."""
     if request.user is not None:
         return Redirect(_inside(next), status_code=303)
-    return Template(
-        "login.html",
-        context={"next": _inside(next), "problem": "", "login": "", "kept": []},
-    )
+    problem = DeviceSignedOut().sentence(language(request)) if out else ""
+    context = {"next": _inside(next), "problem": problem, "login": "", "kept": []}
+    return Template("login.html", context=context | {"out": out})
 
 
 @post("/login", include_in_schema=False)
@@ -116,11 +115,14 @@ async def log_in_here(request: AnyRequest) -> Template | Redirect:
             form.get("password", ""),
             _address(request),
             request.headers.get("user-agent", ""),
+            form.get("device", ""),
+            form.get("device_name", ""),
         )
     except (NotLoggedIn, LoginThrottled) as fault:
         status = 429 if isinstance(fault, LoginThrottled) else 401
         problem = _why(fault, language(request))
         context = {"next": onward, "problem": problem, "login": login, "kept": kept}
+        context["out"] = isinstance(fault, DeviceSignedOut)
         return Template("login.html", context=context, status_code=status)
     answer: Template | Redirect
     if kept:
@@ -142,7 +144,7 @@ async def log_in_here(request: AnyRequest) -> Template | Redirect:
 
 
 def _why(fault: NotLoggedIn | LoginThrottled, lang: Any) -> str:
-    if isinstance(fault, LoginThrottled):
+    if isinstance(fault, LoginThrottled | DeviceSignedOut):
         return fault.sentence(lang)
     wrong = (
         "Tên đăng nhập hoặc mật khẩu không đúng.",

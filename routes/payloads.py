@@ -167,10 +167,14 @@ class ScanOutcome(msgspec.Struct, omit_defaults=True):
     items: int | None = None
 
 
-class Outcomes(msgspec.Struct):
-    """The answers to a list, in its order."""
+class Outcomes(msgspec.Struct, omit_defaults=True):
+    """The answers to a list, in its order.
+
+    ``notice`` says so when scans had waited on a phone that was signed out meanwhile.
+    """
 
     outcomes: list[ScanOutcome]
+    notice: str | None = None
 
 
 _whole = msgspec.json.Decoder(ScanList)

@@ -14,10 +14,11 @@ from litestar.openapi.spec import Example, Reference, Schema
 from litestar.params import Body, Parameter
 from litestar.typing import FieldDefinition
 
-from postal_track import holding
+from postal_track import devices, holding
 from postal_track.batching import Together
 from postal_track.errors import (
     BadScan,
+    DeviceSignedOut,
     ForeignCode,
     ForgedLabel,
     NotLoggedIn,
@@ -30,7 +31,7 @@ from postal_track.handoffs import Outcome, record
 from postal_track.handoffs import Scan as DomainScan
 from postal_track.settings import settings
 from postal_track.staff import Actor
-from routes import payloads, scan_examples
+from routes import payloads, scan_examples, words
 from routes.guards import logged_in
 from routes.language import language
 from routes.openapi import answers, refuses
@@ -103,7 +104,13 @@ class ByHand(AbstractDTO[ScanList]):
     responses=answers(
         200, Outcomes, scan_examples.OUTCOMES, "An outcome for each, in their order"
     )
-    | refuses(400, NotLoggedIn(), TooManyScans(found=10_000, limit=500), 413),
+    | refuses(
+        400,
+        NotLoggedIn(),
+        DeviceSignedOut(),
+        TooManyScans(found=10_000, limit=500),
+        413,
+    ),
 )
 async def record_scans(
     request: StaffRequest,
@@ -115,6 +122,7 @@ async def record_scans(
     if (found := len(data.scans) + len(unread)) > limit:
         raise TooManyScans(found=found, limit=limit)
     actor, lang = request.user, language(request)
+    signed_out_at = await devices.check(data.device)
     scans = [
         payloads.scan(each, data.device, data.sent_at, actor) for each in data.scans
     ]
@@ -124,7 +132,17 @@ async def record_scans(
     told = [payloads.outcome(o, s, lang) for o, s in zip(answered, sights, strict=True)]
     for place, (id, why) in unread.items():  # in their order: each finds its place
         told.insert(place, _unread(id, why, lang))
-    return Outcomes(told)
+    await devices.seen(data.device, data.sent_at)
+    waited = devices.waited(signed_out_at, (each.at for each in data.scans))
+    return Outcomes(told, words.choose(_WAITED, lang) if waited else None)
+
+
+_WAITED = (
+    "Máy này từng bị đăng xuất từ xa. Các lần quét trước đó được ghi nhận theo lần "
+    "đăng nhập mới của bạn.",
+    "This phone was signed out for a while. What it had scanned before is recorded "
+    "under your new login.",
+)
 
 
 def _unread(id: str, why: str, lang: str) -> ScanOutcome:

@@ -8,17 +8,19 @@ from litestar import Request, delete, post
 from litestar.params import Body
 from msgspec import Meta
 
-from postal_track.errors import LoginThrottled, NotLoggedIn
+from postal_track.errors import DeviceSignedOut, LoginThrottled, NotLoggedIn
 from postal_track.staff import Actor, log_in, log_out
 from routes.guards import logged_in
 from routes.openapi import answers, example, refuses
 
 
 class Credentials(msgspec.Struct, forbid_unknown_fields=True):
-    """Who asks for a token."""
+    """Who asks for a token. ``device`` is what the phone calls itself."""
 
     login: Annotated[str, Meta(max_length=40)]
     password: Annotated[str, Meta(max_length=200)]
+    device: Annotated[str, Meta(max_length=40)] = ""
+    device_name: Annotated[str, Meta(max_length=60)] = ""
 
 
 class Token(msgspec.Struct):
@@ -49,7 +51,7 @@ _TOKEN = Token(
     tags=["Sessions"],
     security=[{}],
     responses=answers(201, Token, _TOKEN, "The session")
-    | refuses(400, NotLoggedIn(), LoginThrottled(640)),
+    | refuses(400, NotLoggedIn(), DeviceSignedOut(), LoginThrottled(640)),
 )
 async def open_session(
     request: Request[Any, Any, Any],
@@ -57,8 +59,9 @@ async def open_session(
 ) -> Token:
     """Open a session for a program."""
     address = request.client.host if request.client else ""
+    agent = request.headers.get("user-agent", "")
     opened = await log_in(
-        data.login, data.password, address, request.headers.get("user-agent", "")
+        data.login, data.password, address, agent, data.device, data.device_name
     )
     actor = opened.actor
     places = sorted(str(place) for place in actor.places)
