@@ -208,7 +208,7 @@ class TestGeocoder:
         self, nominatim: FakeNominatim, mischief: Callable[[FakeNominatim], None]
     ) -> None:
         mischief(nominatim)
-        geocoder = Geocoder(nominatim.url, patience=0.3)
+        geocoder = Geocoder(nominatim.url, patience=1.0)
         located = await geocoder.locate(ADDRESS, LONG_XUYEN)
         assert located == centroid(LONG_XUYEN)
         assert located.source == "ward centroid"

@@ -220,6 +220,7 @@ async def undone(house: House) -> int:
         await connection.close()
 
 
+@pytest.mark.timeout(PATIENCE + KILLS * 10)
 async def test_every_text_is_accepted_exactly_once_whoever_is_killed(
     house: House,
 ) -> None:
