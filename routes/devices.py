@@ -184,7 +184,7 @@ async def sign_device_out(
     summary="Let a phone in again",
     description="For supervisors and admins.",
     tags=["Devices"],
-    responses=refuses(NotLoggedIn(), NotAllowed(), NotFound()),
+    responses=refuses(400, NotLoggedIn(), NotAllowed(), NotFound()),
 )
 async def let_device_in(request: StaffRequest, device: Annotated[str, _ID]) -> None:
     """Let a phone log in again."""
