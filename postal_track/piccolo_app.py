@@ -8,7 +8,12 @@ APP_CONFIG = AppConfig(
     app_name="postal_track",
     migrations_folder_path=Path(__file__).resolve().parents[1] / "migrations",
     table_classes=table_finder(
-        ["postal_track.tables", "postal_track.day_tables", "sms.tables"],
+        [
+            "postal_track.tables",
+            "postal_track.day_tables",
+            "postal_track.estimate_tables",
+            "sms.tables",
+        ],
         exclude_imported=True,
     ),
 )

@@ -194,12 +194,19 @@ def promise(
     Raises ValueError for a moment without a time zone or an unknown kind.
     """
     days = days or calendar()
-    local = _local(accepted_at)
-    if local.time() < terms.cut_off:
-        counted = days.on_or_after(local.date())
-    else:
-        counted = days.next_working_day(local.date())
+    counted = counted_from(accepted_at, terms=terms, days=days)
     return days.add_working_days(counted, terms.days(Kind(kind), outlying))
+
+
+def counted_from(
+    moment: datetime, *, terms: Terms = TERMS, days: Calendar | None = None
+) -> date:
+    """Give the working day that a moment counts as: after the cut-off, the next one."""
+    days = days or calendar()
+    local = _local(moment)
+    if local.time() < terms.cut_off:
+        return days.on_or_after(local.date())
+    return days.next_working_day(local.date())
 
 
 def add_working_days(day: date, count: int) -> date:

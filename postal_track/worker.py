@@ -1,4 +1,4 @@
-"""The worker that sends texts and seals the ledger, and the bell that wakes it.
+"""The worker: sends texts, seals the ledger, learns from it; and the bell for it.
 
 `arq postal_track.worker.WorkerSettings` runs one; run as many as you like. The rows of
 the outbox are the truth and Redis only carries ids: the worker lives on while Redis is
@@ -66,6 +66,14 @@ async def watch(ctx: dict[str, Any]) -> None:
         from postal_track import silence
 
         await _lasting(silence.sweep)
+
+
+async def learn(ctx: dict[str, Any]) -> None:
+    """Learn from the legs that ended how long those under way will take."""
+    if "courier" in ctx:
+        from postal_track import expectations
+
+        await _lasting(expectations.learn)
 
 
 async def start(ctx: dict[str, Any]) -> None:
@@ -256,6 +264,15 @@ class WorkerSettings:
             keep_result=0,
             max_tries=1,
             timeout=540,
+        ),
+        # Out of the way of the evening, when all phones send what they hold.
+        cron(
+            learn,
+            hour={1, 7, 13, 20},
+            minute=25,
+            keep_result=0,
+            max_tries=1,
+            timeout=3600,
         ),
     ]
     redis_pool = PatientRedis(
