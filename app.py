@@ -24,6 +24,7 @@ from routes import (
     booking_page,
     calls,
     citizen,
+    citizen_acts,
     claim_pages,
     desk,
     devices,
@@ -93,6 +94,7 @@ def create_app() -> Litestar:
         route_handlers=[
             *pages.ROUTES,
             *citizen.ROUTES,
+            *citizen_acts.ROUTES,
             *status_api.ROUTES,
             *health.ROUTES,
             *sessions.ROUTES,

@@ -9,12 +9,13 @@ import secrets
 import string
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from uuid import UUID
 
 from asyncpg import Connection, Record
 
-from postal_track import codes, legs, outgoing, promises
+from postal_track import codes, instructions, legs, outgoing, promises
+from postal_track.asks import Way
 from postal_track.custody import (
     CITIZEN,
     Leg,
@@ -95,6 +96,13 @@ async def check(order: Order) -> tuple[Problem, ...]:
     async with transaction() as connection:
         await _chosen(connection, draft)
     return tuple(draft.problems)
+
+
+async def known(order: Order) -> Booked | None:
+    """Find the dossier that this order became; ``OrderUsed`` when it was another."""
+    draft = await read(order)
+    async with transaction() as connection:
+        return await _booked_before(connection, draft)
 
 
 async def _chosen(
@@ -213,6 +221,8 @@ async def _open(
     await _write_persons(connection, dossier, draft)
     await _write_papers(connection, dossier, order.papers)
     await _write_codes(connection, dossier, order.codes, now)
+    if order.slot is not None and order.service != "receive":
+        await instructions.set_slot(connection, dossier, Way.PICKUP, order.slot, None)
     if order.service == "receive":
         return [], Booked(dossier, token, slug, None, office["code"])
     birth = Birth(
@@ -226,12 +236,19 @@ async def _open(
         at=now,
         originals=sum(p.originals for p in order.papers),
         copies=sum(p.copies for p in order.papers),
-        promised_on=promises.promise("dossier", now, outlying=False),
+        promised_on=promises.promise("dossier", _fetched(order, now), outlying=False),
     )
     chain = await legs.bear(connection, birth)
     await codes.make(connection, [chain.id], "pickup", now, now + timedelta(days=365))
     told = await legs.announce(connection, chain, birth)
     return told, Booked(dossier, token, slug, chain.waybill, office["code"])
+
+
+def _fetched(order: Order, now: datetime) -> datetime:
+    """Say from when on the post can have it: a later day was chosen, or none."""
+    if order.slot is None:
+        return now
+    return max(now, datetime.combine(order.slot.day, time(8), promises.LOCAL))
 
 
 async def _write_persons(connection: Connection, dossier: int, draft: Draft) -> None:

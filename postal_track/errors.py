@@ -306,6 +306,22 @@ class CodeLocked(PostalTrackError):
     )
 
 
+@dataclass(eq=False)
+class CodeSpent(PostalTrackError):
+    """A code to the phone was wrong too often, or its time is over."""
+
+    detail = "This code is no longer valid: ask for a new one."
+    detail_vi = "Mã này không còn dùng được: hãy xin mã mới."
+
+
+@dataclass(eq=False)
+class RequestOver(PostalTrackError):
+    """What was asked was never confirmed, or was answered; it can be asked anew."""
+
+    detail = "This request is over. Nothing was changed: please ask again."
+    detail_vi = "Yêu cầu này đã hết hạn. Chưa có gì thay đổi: hãy gửi lại yêu cầu."
+
+
 # Who may
 
 

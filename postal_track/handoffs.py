@@ -224,7 +224,7 @@ def _tell(sheet: Sheet, claim: Claim, chain: Chain) -> Outcome:
             (chain.dossier, scan.dossier_code.strip(), scan.due_on)
         )
     _follow_up(sheet, chain, event, scan)
-    if not late:
+    if not late or _told_before(chain, at):
         authorised = scan.proof is not None and scan.proof.receiver == "authorised"
         sheet.occasions.append(
             notices.Occasion(
@@ -440,6 +440,15 @@ def _elsewhere(scan: Scan) -> bool:
     here = Place(scan.position.lat, scan.position.lon)
     beyond = distance_m(here, home) - scan.position.accuracy_m
     return beyond > (IN_THE_PLACE_M if scan.actor.settled else IN_THE_PROVINCE_M)
+
+
+def _told_before(chain: Chain, at: datetime) -> bool:
+    """Whether a late scan is late only for the citizen's own word on his page.
+
+    He redirects while a phone is offline: the code for his delivery is due all the
+    same.
+    """
+    return all(event.step is Step.REDIRECTED for event in chain.after(at))
 
 
 def _breaks_the_story(chain: Chain, then: Custody, event: Event) -> bool:

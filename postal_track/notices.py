@@ -1,6 +1,6 @@
 """Whom to tell what, after something happened to an item.
 
-Pure: no table, no clock, no wording, no number. Says which of the fourteen registered
+Pure: no table, no clock, no wording, no number. Says which of the registered
 texts is due for an event, and whether it is still true when the whole list has been
 read.
 """

@@ -13,6 +13,7 @@ from uuid import UUID
 from postal_track.errors import BadAddress, BadPhone, Problem
 from postal_track.phones import normalise
 from postal_track.places import Located, Place, locate
+from postal_track.slots import Slot
 
 MOST_PAPERS = 40
 MOST_OF_ONE_PAPER = 200
@@ -53,6 +54,7 @@ class Order:
     ``id`` is the sender's: the same order twice is one dossier. ``procedure`` and
     ``agency`` are their codes, ``office`` the code of the post office that collects
     (empty: the nearest). ``codes`` are (source, code) as other systems gave them.
+    ``slot``: when the citizen is there for the pickup.
     """
 
     id: UUID
@@ -67,6 +69,7 @@ class Order:
     language: str = "vi"
     source: str = "counter"
     codes: Sequence[tuple[str, str]] = ()
+    slot: Slot | None = None
 
 
 @dataclass(frozen=True, slots=True)

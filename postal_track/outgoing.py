@@ -8,6 +8,7 @@ once.
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from asyncpg import Connection
@@ -96,6 +97,74 @@ def late_key(item: int, promised_on: date) -> str:
     return f"late:{item}:{promised_on}"
 
 
+async def put_code(
+    connection: Connection,
+    *,
+    key: str,
+    group: str,
+    phone: str,
+    language: str,
+    act: str,
+    otp: str,
+    until: datetime,
+) -> list[int]:
+    """Send a code to someone who waits for it before our page."""
+    hot = settings().HOTLINE
+    composed = compose("S15_code", language, otp=otp, act=act, time=until, hot=hot)
+    text = Text(
+        key=key,
+        recipient=phone,
+        template=composed.template,
+        version=composed.version,
+        language=language,
+        params=composed.params,
+        body=composed.body,
+        group=group,
+        secret="otp",  # noqa: S106 - the name of a field
+        expires_at=until,
+    )
+    return await put_texts(connection, [text])
+
+
+async def put_noted(
+    connection: Connection, dossier: int, request: UUID, act: str, now: datetime
+) -> list[int]:
+    """Tell every number of a dossier what was done on a code: it may not have been he.
+
+    Nothing for a dossier that has neither code nor waybill yet: the text names it.
+    """
+    rows = await connection.fetch(
+        """
+        SELECT DISTINCT ON (p.phone) p.phone, d.id AS dossier, d.slug, d.language,
+            NULL AS fallback,
+            (SELECT array_agg(c.code ORDER BY c.id DESC) FROM dossier_code c
+                WHERE c.dossier = d.id) AS codes,
+            (SELECT i.waybill FROM item i WHERE i.dossier = d.id ORDER BY i.id DESC
+                LIMIT 1) AS waybill
+        FROM dossier d JOIN person p ON p.dossier = d.id WHERE d.id = $1
+            AND p.phone <> ''
+        ORDER BY p.phone
+        """,
+        dossier,
+    )
+    texts = [
+        _written(
+            f"noted:{request}:{at}",
+            "S16_noted",
+            row,
+            _common(row) | {"act": act, "time": now, "date": now, "code": _names(row)},
+            now + timedelta(days=2),
+        )
+        for at, row in enumerate(rows)
+        if _names(row)
+    ]
+    return await put_texts(connection, texts)
+
+
+def _names(row: Mapping[str, Any]) -> list[str]:
+    return [*(row["codes"] or ()), *([row["waybill"]] if row["waybill"] else [])]
+
+
 async def withdraw(connection: Connection, untrue: Collection[tuple[int, str]]) -> None:
     """Take back texts that wait and are no longer true: a dossier's, by name."""
     if untrue:
@@ -116,13 +185,14 @@ async def _look_up(
         f"""
         SELECT i.id, i.waybill, i.leg, i.promised_on, i.fee, i.originals, i.copies,
             d.id AS dossier, d.slug, d.language, d.due_on, a.short_name AS agency,
-            t.short_name AS office,
+            t.short_name AS office, w.day AS pickup_day,
             CASE WHEN i.addressee = 'citizen' THEN coalesce(r.phone, o.phone)
                  ELSE coalesce(f.phone, o.phone) END AS phone, o.phone AS fallback,
             (SELECT array_agg(c.code ORDER BY c.id DESC) FROM dossier_code c
                 WHERE c.dossier = d.id) AS codes
         FROM item i JOIN dossier d ON d.id = i.dossier JOIN agency a ON a.id = d.agency
         JOIN office t ON t.id = d.office
+        LEFT JOIN instruction w ON w.dossier = d.id AND w.way = 'pickup'
         LEFT JOIN person o ON o.dossier = d.id AND o.part = 'owner'
         LEFT JOIN person f ON f.dossier = d.id AND f.part = 'filer'
         LEFT JOIN person r ON r.dossier = d.id AND r.part = 'recipient'
@@ -222,7 +292,8 @@ def _own_fields(
     agency, reason = row["agency"], occasion.reason
     match name:
         case "S01_booked":
-            return {"date": promises.promise("pickup", occasion.event.at)}
+            usual = promises.promise("pickup", occasion.event.at)
+            return {"date": row["pickup_day"] or usual}
         case "S02_picked":
             return {"n": _papers(row), "agency": agency, "date": expected}
         case "S03_agency":

@@ -12,6 +12,7 @@ APP_CONFIG = AppConfig(
             "postal_track.tables",
             "postal_track.day_tables",
             "postal_track.estimate_tables",
+            "postal_track.citizen_tables",
             "sms.tables",
         ],
         exclude_imported=True,

@@ -329,6 +329,11 @@ class Settings:
         _whole(1, 24),
         default=2,
     )
+    RETENTION_MONTHS: int = _setting(
+        "How many months personal data is kept after the end (check the law in force).",
+        _whole(1, 600),
+        default=24,
+    )
     COMPENSATION_TIMES: int = _setting(
         "How many times the postage a compensation is at least (check the law).",
         _whole(1, 100),

@@ -20,11 +20,14 @@ from postal_track.settings import Settings, SettingsError
 from sms.gateways import Gateway
 from sms.rules import Rules
 
-AT_ANY_HOUR = frozenset({"S07_out"})
-"""The code for a delivery of the same day: it is of use tonight or never."""
+AT_ANY_HOUR = frozenset({"S07_out", "S15_code"})
+"""Codes: for a delivery of the same day, or for someone who sits before our page and
+waits for it. Either is of use now or never.
+"""
 
-ANYWAY = frozenset({"S07_out"})
-"""Sent to who wants no texts, too: without the code somebody else might be believed.
+ANYWAY = frozenset({"S07_out", "S15_code"})
+"""Sent to who wants no texts, too: without the code somebody else might be believed, or
+he could not do what he asked for.
 
 See docs/decisions, "A delivery code goes out anyway".
 """

@@ -1,6 +1,6 @@
 """What a citizen's text says: the registered catalogue and how its fields are written.
 
-The words stand in `data/sms_templates.json`, fourteen texts in Vietnamese without marks
+The words stand in `data/sms_templates.json`, sixteen texts in Vietnamese without marks
 and in English. Operators register them, so a changed text gets a new version. Each is
 one GSM-7 segment with the longest fields. Does not know whom a text is for, or when.
 """
@@ -89,6 +89,20 @@ REASONS: Mapping[str, tuple[str, str]] = MappingProxyType(
     }
 )
 
+# What a citizen asks for and confirms by a code, as he reads it.
+ACTS: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {
+        "book": ("dat lich gom", "book a pickup"),
+        "cancel": ("huy thu gom", "cancel it"),
+        "reschedule": ("doi ngay hen", "change the day"),
+        "redirect": ("doi noi phat", "redirect it"),
+        "hold": ("giu tai quay", "hold it"),
+        "deputy": ("cu nguoi nhan", "name a deputy"),
+        "data": ("xem du lieu", "see your data"),
+        "erasure": ("xoa du lieu", "erase your data"),
+    }
+)
+
 _CODES = frozenset(str(reason) for reason in Reason)
 
 _RELATIONS: Mapping[str, tuple[str, str]] = MappingProxyType(
@@ -139,6 +153,12 @@ def _phrase(value: Any, language: str) -> str:
     return words[_LANGUAGES.index(language)] if words else plain(str(value))
 
 
+def _act(value: Any, language: str) -> str:
+    """Write what a citizen asks for: one of the words that are registered."""
+    words = ACTS.get(str(value))
+    return words[_LANGUAGES.index(language)] if words else plain(str(value))
+
+
 def _relation(value: Any, language: str) -> str:
     """Write who took the result: never a name, whatever is given."""
     for key, words in _RELATIONS.items():
@@ -177,6 +197,7 @@ FIELDS: Mapping[str, Field] = MappingProxyType(
         "fee": Field(_money, 9_999_000),
         "f1": Field(_money, 9_999_000),
         "f2": Field(_money, 9_999_000),
+        "act": Field(_act, "deputy"),
         "name": Field(_relation, "authorised"),
         "agency": Field(_as_given, "M" * 24, flexible=True),
         "po": Field(_as_given, "M" * 24, flexible=True),

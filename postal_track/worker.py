@@ -76,6 +76,14 @@ async def learn(ctx: dict[str, Any]) -> None:
         await _lasting(expectations.learn)
 
 
+async def tidy(ctx: dict[str, Any]) -> None:
+    """Give up what citizens asked for and never confirmed; do what got stuck."""
+    if "courier" in ctx:
+        from postal_track import asking
+
+        await _lasting(asking.sweep)
+
+
 async def start(ctx: dict[str, Any]) -> None:
     """Begin to sweep. Neither Redis nor the database need be there yet."""
     main = asyncio.current_task()
@@ -273,6 +281,13 @@ class WorkerSettings:
             keep_result=0,
             max_tries=1,
             timeout=3600,
+        ),
+        cron(
+            tidy,
+            minute=set(range(2, 60, 5)),
+            keep_result=0,
+            max_tries=1,
+            timeout=240,
         ),
     ]
     redis_pool = PatientRedis(

@@ -10,7 +10,7 @@ from litestar.enums import RequestEncodingType
 from litestar.params import Body, FromPath, FromQuery
 from litestar.response import Redirect, Template
 
-from postal_track import following, glances, lookups, misses, wishes
+from postal_track import asks, following, glances, lookups, misses, wishes
 from postal_track.errors import (
     BadInput,
     BadWaybill,
@@ -38,7 +38,7 @@ async def dossier_page(request: AnyRequest, token: FromPath[str]) -> Template:
     try:
         followed = await following.follow(token)
     except NotFound:
-        return await _unknown(request)
+        return await unknown(request)
     told = tell(followed)
     by = told.next.by
     return Template(
@@ -52,6 +52,7 @@ async def dossier_page(request: AnyRequest, token: FromPath[str]) -> Template:
             "spaced": spaced,
             "hotline": settings().HOTLINE,
             "wishes": await wishes.on_page(token),
+            "acts": asks.open_to(followed)[:-2],
         },
     )
 
@@ -63,11 +64,11 @@ async def short_link(request: AnyRequest, slug: FromPath[str]) -> Template | Red
     try:
         token = await following.token_of(slug)
     except NotFound:
-        return await _unknown(request)
+        return await unknown(request)
     return Redirect(f"/d/{token}", status_code=303)
 
 
-async def _unknown(request: AnyRequest) -> Template:
+async def unknown(request: AnyRequest) -> Template:
     """Answer every link that leads nowhere alike; who tries many is stopped."""
     await misses.missed(address_of(request))
     return Template(

@@ -16,7 +16,7 @@ from postal_track.errors import DeviceSignedOut, LoginThrottled, NotLoggedIn
 from postal_track.phones import mask
 from postal_track.settings import settings
 from postal_track.staff import Actor, log_in, log_out
-from routes import words
+from routes import act_words, words
 from routes.guards import SESSION
 from routes.language import COOKIE, clock, day, language, local, money
 
@@ -42,6 +42,7 @@ def prepare(engine: JinjaTemplateEngine) -> None:
     engine.engine.trim_blocks = engine.engine.lstrip_blocks = True
     engine.engine.globals |= {
         "words": words,
+        "act_words": act_words,
         "local": local,
         "money": money,
         "mask": mask,

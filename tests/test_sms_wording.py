@@ -48,13 +48,14 @@ USUAL: dict[str, Any] = {
     "agency": "UBND P. Long Xuyen",
     "po": "BC Long Xuyen",
     "reason": "absent",
+    "act": "redirect",
 }
 
 
-def test_there_are_fourteen_texts_in_two_languages() -> None:
+def test_there_are_sixteen_texts_in_two_languages() -> None:
     numbers = {template.name.partition("_")[0] for template in TEXTS}
-    assert numbers == {f"S{number:02}" for number in range(1, 15)}
-    assert len(TEXTS) == 28
+    assert numbers == {f"S{number:02}" for number in range(1, 17)}
+    assert len(TEXTS) == 32
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,190 @@
+"""What a citizen asks for on his dossier's page, and confirms by a code to his phone.
+
+One page for the question, one for the code, for every kind of request; a booking uses
+the second, too. What may be asked, and what it does, is `postal_track`'s to say.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from litestar import Request, get, post
+from litestar.params import FromPath
+from litestar.response import Redirect, Template
+
+from postal_track import asking, catalogue, following, limits, misses, slots, wanted
+from postal_track import wishes as citizens_wishes
+from postal_track.addresses import wards
+from postal_track.asking import Asked
+from postal_track.asks import Act, State, open_to, way
+from postal_track.errors import BadInput, NotFound, PostalTrackError, TooOften
+from postal_track.settings import settings
+from routes import order_form
+from routes.citizen import address_of, unknown
+from routes.errors import number_of
+from routes.filters import chosen
+from routes.language import language
+from routes.order_form import Form
+
+AnyRequest = Request[Any, Any, Any]
+
+
+@get("/d/{token:str}/ask/{act:str}", include_in_schema=False)
+async def question(
+    request: AnyRequest, token: FromPath[str], act: FromPath[str]
+) -> Template:
+    """Ask what exactly is wanted, and which phone confirms it."""
+    await misses.reading(address_of(request))
+    return await _question(request, token, act, {})
+
+
+@post("/d/{token:str}/ask/{act:str}", include_in_schema=False)
+async def ask(
+    request: AnyRequest, token: FromPath[str], act: FromPath[str], data: Form
+) -> Template | Redirect:
+    """Send the code, or show the form again with what it lacks."""
+    address, wish = address_of(request), chosen(Act, act)
+    await misses.reading(address)
+    try:
+        if wish is None or wish is Act.BOOK:
+            raise NotFound
+        followed = await following.follow(token)
+        if wish is Act.REDIRECT:
+            await limits.knock(limits.PLACES, address)
+        payload = await wanted.read(followed, wish, data)
+        number = await asking.ask(token, wish, payload, data.get("part", ""), address)
+    except NotFound:
+        return await unknown(request)
+    except PostalTrackError as fault:
+        return await _question(request, token, act, data, fault)
+    return Redirect(f"/d/{token}/confirm/{number}", status_code=303)
+
+
+async def _question(
+    request: AnyRequest,
+    token: str,
+    act: str,
+    typed: Mapping[str, str],
+    fault: PostalTrackError | None = None,
+) -> Template:
+    lang, wish = language(request), chosen(Act, act)
+    try:
+        if wish is None or wish is Act.BOOK:
+            raise NotFound
+        followed = await following.follow(token)
+    except NotFound:
+        return await unknown(request)
+    problems = order_form.sentences(fault, lang) if isinstance(fault, BadInput) else {}
+    lines = (await citizens_wishes.on_page(token)).lines
+    context: dict[str, Any] = {
+        "token": token,
+        "act": wish.value,
+        "way": way(followed).value,
+        "open": wish in open_to(followed),
+        "typed": typed,
+        "problems": problems,
+        "refusal": "" if problems or fault is None else fault.sentence(lang),
+        "lines": lines,
+        "days": slots.offered(datetime.now(UTC)),
+        "wards": list(wards().values()) if wish is Act.REDIRECT else [],
+        "offices": await catalogue.offices() if wish is Act.HOLD else [],
+        "months": settings().RETENTION_MONTHS,
+        "hotline": settings().HOTLINE,
+    }
+    return Template("ask.html", context=context, **_answer(fault))
+
+
+def _answer(fault: PostalTrackError | None) -> dict[str, Any]:
+    waits = {"Retry-After": str(fault.seconds)} if isinstance(fault, TooOften) else {}
+    return {"status_code": number_of(fault) if fault else 200, "headers": waits}
+
+
+# The code
+
+
+@get("/d/{token:str}/confirm/{number:uuid}", include_in_schema=False)
+async def code_page(
+    request: AnyRequest, token: FromPath[str], number: FromPath[UUID]
+) -> Template:
+    """Ask for the code, or say what became of it."""
+    return await _code_page(request, token, number)
+
+
+@get("/book/confirm/{number:uuid}", include_in_schema=False)
+async def booking_code_page(
+    request: AnyRequest, number: FromPath[UUID]
+) -> Template | Redirect:
+    """Ask for the code of a booking."""
+    return await _code_page(request, None, number)
+
+
+@post("/d/{token:str}/confirm/{number:uuid}", include_in_schema=False)
+async def confirm(
+    request: AnyRequest, token: FromPath[str], number: FromPath[UUID], data: Form
+) -> Template | Redirect:
+    """Hold the code against the one that was sent; do what was asked."""
+    return await _confirm(request, token, number, data)
+
+
+@post("/book/confirm/{number:uuid}", include_in_schema=False)
+async def confirm_booking(
+    request: AnyRequest, number: FromPath[UUID], data: Form
+) -> Template | Redirect:
+    """Do the same for a booking."""
+    return await _confirm(request, None, number, data)
+
+
+async def _confirm(
+    request: AnyRequest, token: str | None, number: UUID, data: Mapping[str, str]
+) -> Template | Redirect:
+    address = address_of(request)
+    here = _path(token, number)
+    try:
+        if data.get("act") == "again":
+            await asking.send_again(number, token, address)
+            return Redirect(here, status_code=303)
+        asked = await asking.confirm(number, token, data.get("code", ""), address)
+    except NotFound:
+        return await unknown(request)
+    except PostalTrackError as fault:
+        return await _code_page(request, token, number, fault)
+    if token is None and asked.token:
+        return Redirect(f"/book/done/{asked.token}", status_code=303)
+    return Redirect(here, status_code=303)
+
+
+async def _code_page(
+    request: AnyRequest,
+    token: str | None,
+    number: UUID,
+    fault: PostalTrackError | None = None,
+) -> Template:
+    await misses.reading(address_of(request))
+    try:
+        asked: Asked = await asking.look(number, token)
+    except NotFound:
+        return await unknown(request)
+    context = {
+        "asked": asked,
+        "here": _path(token, number),
+        "back": f"/d/{asked.token}" if asked.token else "/book",
+        "waits": asked.state is State.ASKED,
+        "problem": fault.sentence(language(request)) if fault else "",
+        "hotline": settings().HOTLINE,
+    }
+    return Template("confirm.html", context=context, **_answer(fault))
+
+
+def _path(token: str | None, number: UUID) -> str:
+    return f"/d/{token}/confirm/{number}" if token else f"/book/confirm/{number}"
+
+
+ROUTES = [
+    question,
+    ask,
+    code_page,
+    booking_code_page,
+    confirm,
+    confirm_booking,
+]

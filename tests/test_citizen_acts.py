@@ -1,0 +1,111 @@
+"""The pages on which a citizen asks, confirms, says and sees: without scripts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import pytest
+from playwright.async_api import Browser
+
+from tests.axe import assert_accessible
+from tests.cast import Cast, order, texted, travel, visitor
+from tests.forms import forms
+
+pytestmark = pytest.mark.usefixtures("server")
+
+LIGHT = 50 * 1024
+"""Bytes of a public page, whatever stands on it."""
+
+
+async def token_of(database: Any) -> str:
+    token: str = await database.fetchval("SELECT token FROM dossier")
+    return token
+
+
+async def sent(client: httpx.AsyncClient, path: str, **typed: str) -> httpx.Response:
+    """Send the first form of a page to that page's own address."""
+    page = await client.get(path)
+    assert page.status_code == 200, page.text
+    assert len(page.content) < LIGHT
+    return await client.post(path, data=forms(page.text, path)[0] | typed)
+
+
+async def test_a_request_goes_from_page_to_code_to_done(
+    cast: Cast, database: Any
+) -> None:
+    await travel(cast, "ready")
+    token = await token_of(database)
+    async with await visitor(None) as client:
+        page = await client.get(f"/d/{token}")
+        assert f'href="/d/{token}/ask/hold"' in page.text
+        assert f'href="/d/{token}/ask/cancel"' not in page.text
+        assert len(page.content) < LIGHT
+        empty = await sent(client, f"/d/{token}/ask/hold")
+        assert empty.status_code == 422
+        assert "Hãy chọn một bưu cục." in empty.text
+        gone = await sent(client, f"/d/{token}/ask/hold", office="CD")
+        assert gone.status_code == 303
+        here = gone.headers["location"]
+        code = await texted(here.rsplit("/", 1)[1])
+        shown = await client.get(here)
+        assert "0912•••678" in shown.text
+        assert code not in shown.text
+        wrong = await sent(client, here, code="12")
+        assert wrong.status_code == 403
+        assert "Còn 4 lần thử" in wrong.text
+        again = await sent(client, here, code="", act="again")
+        assert again.status_code == 303
+        right = await sent(client, here, code=await texted(here.rsplit("/", 1)[1]))
+        assert right.headers["location"] == here
+        assert "Đã xong." in (await client.get(here)).text
+        for path in (f"/d/{'A' * 22}/ask/hold", f"/d/{token}/ask/book"):
+            assert (await client.get(path)).status_code == 404
+        late = await client.get(f"/d/{token}/ask/cancel")
+        assert "Lúc này không làm được việc này." in late.text
+        assert late.headers["x-robots-tag"] == "noindex, nofollow"
+
+
+async def test_it_is_done_by_keyboard_without_scripts(
+    cast: Cast, database: Any, browser: Browser, server: str
+) -> None:
+    booked = await order(cast)
+    context = await browser.new_context(
+        base_url=server,
+        locale="vi-VN",
+        java_script_enabled=False,
+        viewport={"width": 390, "height": 844},
+    )
+    page = await context.new_page()
+    await page.goto(f"/d/{booked.token}")
+    await page.get_by_role("link", name="Hủy thu gom").press("Enter")
+    await page.get_by_role("button", name="Gửi mã cho tôi").press("Enter")
+    await page.wait_for_url("**/confirm/*")
+    # The field has the focus: the code is typed at once.
+    await page.keyboard.type(await texted(page.url.rsplit("/", 1)[1]))
+    await page.keyboard.press("Enter")
+    await page.get_by_text("Đã xong.").wait_for()
+    assert await database.fetchval("SELECT stage FROM item") == "cancelled"
+    await context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_everybody_can_use_the_pages(
+    cast: Cast, page: Any, database: Any, scheme: Any
+) -> None:
+    await travel(cast, "ready")
+    token = await token_of(database)
+    await page.emulate_media(color_scheme=scheme)
+    await page.goto(f"/d/{token}")
+    await assert_accessible(page)
+    for act in ("redirect", "deputy"):
+        await page.goto(f"/d/{token}/ask/{act}")
+        await page.get_by_role("button", name="Gửi mã cho tôi").click()
+        await page.get_by_role("alert").first.wait_for()
+        await assert_accessible(page)
+    await page.goto(f"/d/{token}/ask/reschedule")
+    await page.locator("#day").select_option(index=1)
+    await assert_accessible(page)
+    await page.get_by_role("button", name="Gửi mã cho tôi").click()
+    await page.wait_for_url("**/confirm/*")
+    await assert_accessible(page)
