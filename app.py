@@ -49,6 +49,7 @@ from routes import (
     sms_pages,
     sms_receipts,
     status_api,
+    units,
     wishes,
 )
 from routes.errors import HANDLERS
@@ -114,6 +115,7 @@ def create_app() -> Litestar:
             *desk.ROUTES,
             *errands.ROUTES,
             *results.ROUTES,
+            *units.ROUTES,
             *records.ROUTES,
             *shifts.ROUTES,
             *sms_pages.ROUTES,

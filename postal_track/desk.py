@@ -178,8 +178,9 @@ async def _section(connection: Connection, actor: Actor, kind: _Kind) -> Section
         order=kind.order,
         most=LISTED,
     )
-    places = [str(place) for place in actor.places]
-    rows = await connection.fetch(statement, _agencies(actor), places, today())
+    agencies = [p.id for p in actor.desk if p.kind is PartyKind.AGENCY]
+    places = [str(place) for place in actor.desk]
+    rows = await connection.fetch(statement, agencies, places, today())
     return Section([_slip(row) for row in rows], rows[0]["total"] if rows else 0)
 
 

@@ -25,6 +25,7 @@ from postal_track.errors import (
     LoginThrottled,
     NotFound,
     NotLoggedIn,
+    NotYourPlace,
     SessionExpired,
 )
 from postal_track.places import Place
@@ -36,11 +37,23 @@ TRIES_PER_ADDRESS = 50  # a whole post office may share one address
 
 
 @dataclass(frozen=True, slots=True)
+class Unit:
+    """An agency that an officer belongs to."""
+
+    party: Party
+    name: str
+    name_en: str
+    location: Place
+
+
+@dataclass(frozen=True, slots=True)
 class Actor:
     """Someone who may say something: a member of staff, with what he acts for.
 
     ``places`` are all the offices or agencies he speaks for, ``place`` the one he
-    usually does. ``location`` is where that place stands.
+    usually does. ``location`` is where that place stands. ``units`` are an officer's
+    agencies, ``unit`` the one of them that he has chosen to work for in this session,
+    ``chief_of`` those whose people's work he sees.
     """
 
     staff: int
@@ -53,6 +66,9 @@ class Actor:
     place_text: str = ""
     language: str = "vi"
     device: str = ""  # the phone of his session, when it has a name
+    unit: Party | None = None
+    units: tuple[Unit, ...] = ()
+    chief_of: frozenset[Party] = frozenset()
     party: Party = field(init=False)  # he himself, as a holder
 
     def __post_init__(self) -> None:
@@ -63,6 +79,11 @@ class Actor:
     def settled(self) -> bool:
         """Whether his work is at a counter or desk, not on the road."""
         return self.role in (Role.CLERK, Role.OFFICER)
+
+    @property
+    def desk(self) -> frozenset[Party]:
+        """The places whose desk he has before him: the chosen unit's, or all."""
+        return frozenset({self.unit}) if self.unit else self.places
 
     @property
     def office(self) -> int | None:
@@ -242,18 +263,15 @@ async def _look_up(tokens: Sequence[bytes]) -> list[Actor | None]:
 
 
 _ACTOR = """
-    s.id, s.login, s.name, s.role, s.office, s.language, a.agencies,
-    coalesce(o.lat, a.lat) AS lat, coalesce(o.lon, a.lon) AS lon,
-    coalesce(o.name, a.name, '') AS place_text
+    s.id, s.login, s.name, s.role, s.office, s.language, a.units,
+    o.lat, o.lon, o.name AS office_name
 """
 
 _PLACES = """
     LEFT JOIN office o ON o.id = s.office
     LEFT JOIN LATERAL (
-        SELECT array_agg(m.agency ORDER BY m.id) AS agencies,
-            (array_agg(g.lat ORDER BY m.id))[1] AS lat,
-            (array_agg(g.lon ORDER BY m.id))[1] AS lon,
-            (array_agg(g.name ORDER BY m.id))[1] AS name
+        SELECT array_agg((m.agency, g.name, g.name_en, g.lat, g.lon, m.chief)
+            ORDER BY m.id) AS units
         FROM staff_agency m JOIN agency g ON g.id = m.agency WHERE m.staff = s.id
     ) a ON true
 """
@@ -275,32 +293,59 @@ async def _actors(
 ) -> list[Actor | None]:
     rows = await connection.fetch(
         f"""
-        SELECT n.token, coalesce(n.device, '') AS device, {_ACTOR}
+        SELECT n.token, n.unit, coalesce(n.device, '') AS device, {_ACTOR}
         FROM session n JOIN staff s ON s.id = n.staff AND s.active {_PLACES}
         WHERE n.token = ANY({given(1, "bytea")}) AND n.expires_at > now()
         """,  # noqa: S608 - constants
         tokens,
     )
-    found = {row["token"]: _actor(row, row["device"]) for row in rows}
+    found = {row["token"]: _actor(row, row["device"], row["unit"]) for row in rows}
     return [found.get(token) for token in tokens]
 
 
-def _actor(row: Record, device: str = "") -> Actor:
-    places = [Party(PartyKind.AGENCY, number) for number in row["agencies"] or ()]
+def _actor(row: Record, device: str = "", chosen: int | None = None) -> Actor:
+    units = [
+        (Unit(Party(PartyKind.AGENCY, agency), name, name_en, Place(lat, lon)), chief)
+        for agency, name, name_en, lat, lon, chief in row["units"] or ()
+    ]
+    # Whoever was taken out of the unit that he had chosen works for the others again.
+    unit = next((u for u, _ in units if u.party.id == chosen), None)
+    places = [u.party for u, _ in units]
+    location, text = None, ""
     if row["office"]:
         places.insert(0, Party(PartyKind.OFFICE, row["office"]))
+        location, text = Place(row["lat"], row["lon"]), row["office_name"]
+    elif units:
+        usual = unit or units[0][0]
+        location, text = usual.location, usual.name
     return Actor(
         staff=row["id"],
         login=row["login"],
         name=row["name"],
         role=Role(row["role"]),
-        place=places[0] if places else None,
+        place=unit.party if unit else places[0] if places else None,
         places=frozenset(places),
-        location=Place(row["lat"], row["lon"]) if row["lat"] is not None else None,
-        place_text=row["place_text"],
+        location=location,
+        place_text=text,
         language=row["language"],
         device=device,
+        unit=unit.party if unit else None,
+        units=tuple(u for u, _ in units),
+        chief_of=frozenset(u.party for u, chief in units if chief),
     )
+
+
+async def choose_unit(token: str, unit: int | None, actor: Actor) -> None:
+    """Work for one of one's units in this session, or for all of them (``None``).
+
+    Raises ``NotYourPlace`` for a unit that he is not in.
+    """
+    if unit is not None and Party(PartyKind.AGENCY, unit) not in actor.places:
+        raise NotYourPlace
+    async with transaction() as connection:
+        await connection.execute(
+            "UPDATE session SET unit = $2 WHERE token = $1", _digest(token), unit
+        )
 
 
 def _digest(token: str) -> bytes:

@@ -122,19 +122,40 @@ class Staff(Table, tablename="staff"):
 
 
 class StaffAgency(Table):
-    """Which agencies an officer acts for: one or more."""
+    """Which agencies an officer acts for: one or more.
+
+    ``chief``: he sees the work of its other officers, too.
+    """
 
     id = Serial(primary_key=True)
     staff = ForeignKey(Staff, null=False)
     agency = ForeignKey(Agency, null=False)
+    chief = Boolean()
 
     staff_agency_once = Unique([staff, agency])
+
+
+class MembershipChange(Table):
+    """Someone was let into an agency, made its chief, or taken out: who did it, when.
+
+    Whoever is in sees personal data, so this is kept. Append-only by trigger.
+    """
+
+    id = Serial(primary_key=True)
+    staff = ForeignKey(Staff, null=False, on_delete=OnDelete.restrict)
+    agency = ForeignKey(Agency, null=False, on_delete=OnDelete.restrict)
+    change = Varchar(length=6)
+    by = ForeignKey(Staff, null=False, on_delete=OnDelete.restrict)
+    at = Timestamptz()
+
+    membership_change_known = Check("change IN ('joined','chief','member','left')")
 
 
 class Session(Table):
     """A login in force. Only the token's SHA-256 is kept.
 
-    A copy of the table opens no door.
+    A copy of the table opens no door. ``unit``: the one agency that an officer of
+    several works for just now; ``None`` for all of them.
     """
 
     token = Bytea(primary_key=True)
@@ -143,6 +164,7 @@ class Session(Table):
     expires_at = Timestamptz(index=True)
     agent = Varchar(length=200)
     device = Varchar(length=40, null=True, default=None, index=True)
+    unit = ForeignKey(Agency, null=True, default=None)
 
 
 class LoginAttempt(Table):

@@ -15,7 +15,7 @@ from postal_track.errors import BadInput, Problem
 Choice = TypeVar("Choice", bound=StrEnum)
 
 _DAY_TYPED = ("%Y-%m-%d", "%d/%m/%Y", "%d-%m-%Y", "%d.%m.%Y")
-_LARGEST_ID = 2**31 - 1
+LARGEST_ID = 2**31 - 1
 _LARGEST_KEY = 2**63 - 1
 
 
@@ -24,7 +24,7 @@ def chosen(kind: type[Choice], text: str) -> Choice | None:
     return kind(text) if text in [*kind] else None
 
 
-def number(text: str, largest: int = _LARGEST_ID) -> int | None:
+def number(text: str, largest: int = LARGEST_ID) -> int | None:
     """Read a number; ``None`` for anything else, and for what no column holds."""
     plain = text.isascii() and text.isdigit() and len(text) <= len(str(largest))
     return int(text) if plain and int(text) <= largest else None

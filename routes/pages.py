@@ -47,8 +47,15 @@ def prepare(engine: JinjaTemplateEngine) -> None:
         "money": money,
         "mask": mask,
     }
-    engine.engine.globals |= {"kept_prefix": KEPT}
+    engine.engine.globals |= {"kept_prefix": KEPT, "unit_choices": _units}
     engine.engine.globals |= {"t": _both, "lang": _lang, "clock": _clock, "day": _day}
+
+
+def _units(actor: Actor, lang: str) -> list[tuple[int, str]]:
+    return [
+        (each.party.id, each.name_en if lang == "en" else each.name)
+        for each in actor.units
+    ]
 
 
 def _request(context: Context) -> AnyRequest | None:
@@ -91,9 +98,9 @@ async def login_page(
 ) -> Template | Redirect:
     """Ask who it is; ``out`` of a phone that was signed out, which is told so."""
     if request.user is not None:
-        return Redirect(_inside(next), status_code=303)
+        return Redirect(inside(next), status_code=303)
     problem = DeviceSignedOut().sentence(language(request)) if out else ""
-    context = {"next": _inside(next), "problem": problem, "login": "", "kept": []}
+    context = {"next": inside(next), "problem": problem, "login": "", "kept": []}
     return Template("login.html", context=context | {"out": out})
 
 
@@ -104,7 +111,7 @@ async def log_in_here(request: AnyRequest) -> Template | Redirect:
     What a form held when its session ended comes along, and can be sent again.
     """
     form = await request.form()
-    onward, login = _inside(form.get("next", "/")), form.get("login", "")
+    onward, login = inside(form.get("next", "/")), form.get("login", "")
     kept = [
         (name.removeprefix(KEPT), value)
         for name, value in form.multi_items()
@@ -154,7 +161,7 @@ def _why(fault: NotLoggedIn | LoginThrottled, lang: Any) -> str:
     return words.choose(wrong, lang)
 
 
-def _inside(path: str) -> str:
+def inside(path: str) -> str:
     """Keep a redirect on our own site: a path of ours, never another host."""
     parts = urlsplit(path)
     ours = (
@@ -183,7 +190,7 @@ async def choose_language(
     chosen: FromPath[str], back: FromQuery[str] = "/"
 ) -> Redirect:
     """Keep a language for a year."""
-    answer = Redirect(_inside(back), status_code=303)
+    answer = Redirect(inside(back), status_code=303)
     if chosen in ("vi", "en"):
         answer.set_cookie(
             Cookie(COOKIE, value=chosen, max_age=365 * 86_400, samesite="lax")
