@@ -6,13 +6,13 @@ docs/decisions, "What a citizen's wish does to custody". Judges nothing: the cal
 the items locked and knows that the stage allows it.
 """
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from typing import Any
 from uuid import UUID, uuid5
 
 from asyncpg import Connection, Record
 
-from postal_track import chronicle, instructions, notices, outgoing
+from postal_track import chronicle, instructions, notices, outgoing, promises
 from postal_track.asks import Way
 from postal_track.chronicle import IN_HAND, Chain
 from postal_track.custody import (
@@ -61,13 +61,24 @@ async def cancel(connection: Connection, row: Record) -> list[int]:
 
 
 async def reschedule(connection: Connection, row: Record) -> list[int]:
-    """Want the carrier on another day."""
+    """Want the carrier on another day; the promise moves on with it, never back."""
     said = row["payload"]
     half = Half(said["half"]) if said["half"] else None
     slot = Slot(date.fromisoformat(said["day"]), half)
     await instructions.set_slot(
         connection, row["dossier"], Way(said["way"]), slot, row["id"]
     )
+    fetched = datetime.combine(slot.day, time(8), promises.LOCAL)
+    for chain in await _chains(connection, row["dossier"]):
+        leg = Leg(chain.leg)
+        pickup = leg in FROM_CITIZEN and chain.custody.stage is Stage.BOOKED
+        if pickup or leg in TO_CITIZEN:
+            day = promises.promise("dossier", fetched) if pickup else slot.day
+            await connection.execute(
+                "UPDATE item SET promised_on = greatest(promised_on, $2) WHERE id = $1",
+                chain.id,
+                day,
+            )
     return []
 
 

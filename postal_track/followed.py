@@ -137,6 +137,7 @@ class Followed:
     checking: tuple[Kind, ...] = ()
     tries: int = 3  # at a delivery, before it is held at the counter
     hold_days: int = 8
+    wished_on: date | None = None  # the citizen's day for the coming visit
 
     @property
     def today(self) -> date:

@@ -5,18 +5,20 @@ here: only initials and a masked number go on. Knows no HTTP.
 """
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from itertools import groupby
 
 from asyncpg import Connection, Record
 
-from postal_track import codes
+from postal_track import codes, instructions
+from postal_track.asks import Way
 from postal_track.chronicle import event_of
 from postal_track.custody import Kind, Leg, Party, PartyKind, Reason
 from postal_track.database import transaction
 from postal_track.directory import names
 from postal_track.errors import NotFound
 from postal_track.followed import (
+    LOCAL,
     Followed,
     Happening,
     Paper,
@@ -24,6 +26,7 @@ from postal_track.followed import (
     Stretch,
     Words,
 )
+from postal_track.instructions import Instruction
 from postal_track.orders import plain
 from postal_track.phones import mask
 from postal_track.retold import FOUND
@@ -97,6 +100,9 @@ async def _followed(connection: Connection, row: Record, at: datetime) -> Follow
     )
     checking = await connection.fetch(_CHECKING, number, [*FOUND])
     code = await connection.fetchrow(_PICKUP, number, at)
+    wanted = await instructions.of_dossiers(
+        connection, [number], at.astimezone(LOCAL).date()
+    )
     agency = Party(PartyKind.AGENCY, row["agency"])
     office = Party(PartyKind.OFFICE, row["office"])
     private = row["sensitive"]
@@ -123,6 +129,7 @@ async def _followed(connection: Connection, row: Record, at: datetime) -> Follow
         checking=tuple(Kind(each["kind"]) for each in checking),
         tries=settings().DELIVERY_ATTEMPTS,
         hold_days=settings().HOLD_DAYS,
+        wished_on=_wished(legs, wanted, number),
     )
 
 
@@ -160,6 +167,18 @@ def _places(legs: Sequence[Stretch]) -> set[Party]:
     events = [h.event for leg in legs for h in leg.story]
     parties = {p for e in events for p in (e.place, e.taker, e.towards) if p}
     return {p for p in parties if p.kind in (PartyKind.OFFICE, PartyKind.AGENCY)}
+
+
+def _wished(
+    legs: Sequence[Stretch], wanted: dict[tuple[int, Way], Instruction], dossier: int
+) -> date | None:
+    """Tell the day that the citizen chose for what comes next; an old one is none."""
+    ways = {instructions.way_of(leg.leg, leg.now) for leg in legs}
+    for way in (Way.PICKUP, Way.DELIVERY):
+        found = wanted.get((dossier, way))
+        if way in ways and found is not None and found.slot is not None:
+            return found.slot.day
+    return None
 
 
 def _pickup(code: Record | None) -> Pickup | None:

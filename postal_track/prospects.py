@@ -35,9 +35,21 @@ class Next:
 
 def coming_next(f: Followed) -> Next:
     """Say what happens next, by when, and whether that day has passed."""
-    coming = _coming(f)
+    coming = _as_wished(f, _coming(f))
     overdue = (f.today - coming.by).days if coming.by else 0
     return replace(coming, late=max(0, overdue))
+
+
+def _as_wished(f: Followed, coming: Next) -> Next:
+    """Let the citizen's own day stand where the post comes to him next."""
+    leg = f.leg
+    visited = leg is not None and (
+        leg.now.stage is Stage.BOOKED
+        or (leg.homeward and leg.now.stage not in ENDED | {Stage.HELD})
+    )
+    if f.wished_on is None or not visited:
+        return coming
+    return replace(coming, by=f.wished_on)
 
 
 def _coming(f: Followed) -> Next:

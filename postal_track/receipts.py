@@ -10,6 +10,7 @@ from datetime import date, datetime
 from postal_track.database import transaction
 from postal_track.errors import NotFound
 from postal_track.promises import LOCAL, add_working_days
+from postal_track.slots import Half, Slot
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,7 @@ class Receipt:
     position_source: str
     created_at: datetime
     collected_on: date
+    slot: Slot | None
     papers: tuple[PaperCounted, ...]
 
 
@@ -56,7 +58,11 @@ async def find(token: str) -> Receipt:
                 coalesce((SELECT position_source FROM person WHERE dossier = d.id
                     ORDER BY part = CASE d.service WHEN 'receive' THEN 'recipient'
                         ELSE 'filer' END DESC, part = 'owner' DESC LIMIT 1), '')
-                    AS position_source
+                    AS position_source,
+                (SELECT w.day FROM instruction w WHERE w.dossier = d.id
+                    AND w.way = 'pickup') AS wished_on,
+                coalesce((SELECT w.half FROM instruction w WHERE w.dossier = d.id
+                    AND w.way = 'pickup'), '') AS half
             FROM dossier d JOIN procedure p ON p.id = d.procedure
             JOIN agency a ON a.id = d.agency JOIN office o ON o.id = d.office
             LEFT JOIN item i ON i.dossier = d.id AND i.leg = 'dossier'
@@ -73,9 +79,11 @@ async def find(token: str) -> Receipt:
         )
     facts = dict(row)
     facts.pop("id")
+    wished, half = facts.pop("wished_on"), facts.pop("half")
     booked_on = row["created_at"].astimezone(LOCAL).date()
     return Receipt(
         **facts,
-        collected_on=add_working_days(booked_on, 1),
+        collected_on=wished or add_working_days(booked_on, 1),
+        slot=Slot(wished, Half(half) if half else None) if wished else None,
         papers=tuple(PaperCounted(**each) for each in papers),
     )

@@ -1,18 +1,20 @@
 """A citizen books the post by himself, without an account.
 
 The clerk's questions in plain words, on one page that works without scripts. A booking
-counts at once. When a code to the citizen's phone is to confirm it first, that step
-stands between ``_ready`` and ``book`` in ``take_booking``; nothing else changes.
+counts once it was confirmed by a code to the citizen's phone; the page of the code is
+that of all his requests.
 """
 
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 from litestar import Request, get, post
 from litestar.params import FromPath
 from litestar.response import Redirect, Template
 
-from postal_track import catalogue, limits, receipts
-from postal_track.bookings import book, check
+from postal_track import asking, catalogue, limits, receipts, slots
+from postal_track.bookings import check
 from postal_track.errors import (
     BadInput,
     OrderUsed,
@@ -42,7 +44,7 @@ async def booking_form(request: AnyRequest) -> Template:
 
 @post("/book", include_in_schema=False, request_max_body_size=LARGEST_FORM)
 async def take_booking(request: AnyRequest, data: Form) -> Template | Redirect:
-    """Book, or show the form again with what it lacks."""
+    """Send the code, or show the form again with what it lacks."""
     given, lang = order_form.typed(data), language(request)
     address = request.client.host if request.client else ""
     try:
@@ -50,13 +52,15 @@ async def take_booking(request: AnyRequest, data: Form) -> Template | Redirect:
             await limits.knock(limits.PLACES, address)
             return await _help(request, given, act)
         await limits.knock(limits.BOOKINGS, address)
-        booked = await book(await _ready(given), None)
+        asked = await asking.ask_to_book(await _ready(given), address)
     except BadInput as fault:
         problems = order_form.sentences(fault, lang)
         return await _form(request, given, problems, fault=fault)
     except (OrderUsed, TooOften) as fault:
         return await _form(request, given, fault=fault)
-    return Redirect(f"/book/done/{booked.token}", status_code=303)
+    if isinstance(asked, str):
+        return Redirect(f"/book/done/{asked}", status_code=303)
+    return Redirect(f"/book/confirm/{asked}", status_code=303)
 
 
 async def _help(request: AnyRequest, given: Typed, act: str) -> Template:
@@ -74,15 +78,19 @@ async def _ready(given: Typed) -> Order:
         raise BadInput(
             (Problem(TRAP, "Leave this field empty.", "Hãy để trống ô này."),)
         )
+    slot = slots.read(given.get("day"), given.get("half"), datetime.now(UTC))
+    wrong = [slot] if isinstance(slot, Problem) else []
     if not given.get("consent"):
         missing = Problem(
             "consent",
             "We need your consent to carry out the booking.",
             "Chúng tôi cần bạn đồng ý mới thực hiện được yêu cầu.",
         )
+        wrong.append(missing)
+    if wrong:
         # Whatever else is wrong is told at the same time.
-        raise BadInput((*await check(order), missing))
-    return order
+        raise BadInput((*await check(order), *wrong))
+    return replace(order, slot=None if isinstance(slot, Problem) else slot)
 
 
 async def _form(
@@ -102,6 +110,7 @@ async def _form(
         if isinstance(fault, TooOften)
         else await order_form.proposed(given),
         "hotline": settings().HOTLINE,
+        "days": slots.offered(datetime.now(UTC)),
         **await order_form.choices(),
     }
     headers = {}

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
 import pytest
 from playwright.async_api import Browser, Page, expect
 
-from postal_track import limits
+from postal_track import asking, limits, slots
 from postal_track.errors import TooOften
 from postal_track.limits import BOOKINGS, Limit, knock
 from tests.axe import assert_accessible
-from tests.cast import ADDRESS, OWNER, PHONE, Cast, visitor
+from tests.cast import ADDRESS, OWNER, PHONE, Cast, texted, visitor
 from tests.forms import fields
 
 pytestmark = pytest.mark.usefixtures("server")
@@ -37,6 +37,23 @@ async def opened(client: httpx.AsyncClient) -> dict[str, str]:
     return fields(answer.text, "/book")
 
 
+async def book_it(client: httpx.AsyncClient, form: dict[str, str]) -> str:
+    """Send the form and the code that comes to the phone; where that leads."""
+    sent = await client.post("/book", data=form)
+    assert sent.status_code == 303, sent.text
+    return await confirmed(client, sent.headers["location"])
+
+
+async def confirmed(client: httpx.AsyncClient, here: str) -> str:
+    typed = {
+        "_csrf_token": client.cookies["csrftoken"],
+        "code": await texted(here.rsplit("/", 1)[1]),
+    }
+    done = await client.post(here, data=typed)
+    assert done.status_code == 303, done.text
+    return str(done.headers["location"])
+
+
 async def booked(database: Any) -> int:
     return int(await database.fetchval("SELECT count(*) FROM dossier"))
 
@@ -58,7 +75,13 @@ async def test_a_citizen_books_without_account_and_without_scripts(
     await page.locator("[data-look]").click()
     await expect(page.locator("[data-preview]")).to_contain_text("Bưu cục Long Xuyên")
     await page.check("[name=consent]")
+    await page.select_option("#day", index=3)
+    await page.select_option("#half", "afternoon")
     await page.get_by_role("button", name="Gửi yêu cầu").click()
+    await page.wait_for_url("**/book/confirm/*")
+    assert await booked(database) == 0
+    await page.fill("#code", await texted(page.url.rsplit("/", 1)[1]))
+    await page.get_by_role("button", name="Xác nhận").click()
     await page.wait_for_url("**/book/done/*")
 
     row = await database.fetchrow(
@@ -70,8 +93,15 @@ async def test_a_citizen_books_without_account_and_without_scripts(
     await expect(page.locator("[data-link]")).to_have_attribute(
         "href", f"/d/{row['token']}"
     )
-    text = await database.fetchval("SELECT template FROM sms_message")
-    assert text == "S01_booked"
+    texts = await database.fetch("SELECT template, params FROM sms_message")
+    assert {text["template"] for text in texts} == {"S15_code", "S01_booked"}
+    day = slots.offered(datetime.now(UTC))[2]
+    assert f"{day:%d/%m}" in {text["params"].get("date") for text in texts}
+    await expect(page.get_by_text("buổi chiều")).to_be_visible()
+    wish = await database.fetchrow("SELECT * FROM instruction")
+    assert (wish["way"], wish["day"], wish["half"]) == ("pickup", day, "afternoon")
+    await page.goto(f"/d/{row['token']}")
+    await expect(page.get_by_text(f"{day:%d/%m/%Y}").first).to_be_visible()
     await context.close()
 
 
@@ -79,9 +109,7 @@ async def test_the_confirmation_tells_nothing_personal(
     cast: Cast, database: Any
 ) -> None:
     async with await visitor(None) as client:
-        answer = await client.post("/book", data=await opened(client) | TYPED)
-        assert answer.status_code == 303
-        done = await client.get(answer.headers["location"])
+        done = await client.get(await book_it(client, await opened(client) | TYPED))
         unknown = await client.get(f"/book/done/{'x' * 22}")
     assert done.status_code == 200
     assert "Đơn đề nghị" in done.text
@@ -95,8 +123,7 @@ async def test_only_a_result_is_brought_when_that_is_what_was_asked(
 ) -> None:
     async with await visitor(None) as client:
         form = await opened(client) | TYPED | {"service": "receive"}
-        answer = await client.post("/book", data=form)
-        done = await client.get(answer.headers["location"])
+        done = await client.get(await book_it(client, form))
     assert "data-waybill" not in done.text
     assert await booked(database) == 1
     assert await database.fetchval("SELECT count(*) FROM item") == 0
@@ -145,11 +172,56 @@ async def test_the_same_booking_twice_is_one(cast: Cast, database: Any) -> None:
     async with await visitor(None) as client:
         form = await opened(client) | TYPED
         first, second = [await client.post("/book", data=form) for _ in range(2)]
+        assert first.headers["location"] == second.headers["location"]
+        # One code for both, and nothing booked before it.
+        codes = "SELECT count(*) FROM sms_message"
+        assert await database.fetchval(codes) == 1
+        assert await booked(database) == 0
+        done = await confirmed(client, first.headers["location"])
+        assert await confirmed(client, first.headers["location"]) == done
+        third = await client.post("/book", data=form)
+        assert third.headers["location"] == done
         other = await client.post("/book", data=form | {"owner.name": "Lê Văn Tám"})
-    assert first.headers["location"] == second.headers["location"]
     assert other.status_code == 409
-    assert first.headers["location"] in other.text
+    assert done in other.text
     assert await booked(database) == 1
+
+
+async def test_a_booking_that_nobody_confirms_is_on_no_run_and_is_forgotten(
+    cast: Cast, database: Any
+) -> None:
+    async with await visitor(None) as client:
+        sent = await client.post("/book", data=await opened(client) | TYPED)
+        here = sent.headers["location"]
+        page = await client.get(here)
+        assert "0912•••678" in page.text
+        for personal in (OWNER, ADDRESS, "+84", "Ghi chú ly hôn"):
+            assert personal not in page.text
+        await asking.sweep(datetime.now(UTC) + timedelta(hours=2))
+        form = fields(page.text, here) if page.text.count("<form") == 1 else {}
+        form |= {"_csrf_token": client.cookies["csrftoken"], "code": "123456"}
+        late = await client.post(here, data=form)
+        assert late.status_code == 409
+        assert "đã hết hạn" in late.text
+    row = await database.fetchrow("SELECT * FROM citizen_request")
+    assert (row["state"], row["payload"], row["phone"]) == ("expired", {}, "")
+    assert await booked(database) == 0
+    assert await database.fetchval("SELECT count(*) FROM item") == 0
+
+
+@pytest.mark.parametrize("number", ["0296 3852 345", "1900 1234"])
+async def test_a_code_needs_a_mobile_number(
+    cast: Cast, database: Any, number: str
+) -> None:
+    async with await visitor(None) as client:
+        typed = TYPED | {"owner.phone": number, "day": "2020-02-02"}
+        answer = await client.post("/book", data=await opened(client) | typed)
+        assert answer.status_code == 422
+        assert 'id="day-problem"' in answer.text
+        del typed["day"]
+        answer = await client.post("/book", data=await opened(client) | typed)
+        assert 'id="owner.phone-problem"' in answer.text
+    assert await database.fetchval("SELECT count(*) FROM citizen_request") == 0
 
 
 async def test_one_connection_books_so_often_and_then_is_asked_to_wait(
@@ -169,7 +241,7 @@ async def test_one_connection_books_so_often_and_then_is_asked_to_wait(
         assert shown["order"] == form["order"]
         # The form can still be looked at.
         assert (await client.get("/book")).status_code == 200
-    assert await booked(database) == 1
+    assert await database.fetchval("SELECT count(*) FROM citizen_request") == 1
 
 
 async def test_a_household_counts_as_one_and_its_address_is_not_kept(
@@ -226,5 +298,9 @@ async def test_the_page_its_faults_and_the_confirmation_are_accessible(
     await expect(page.locator("[name='papers.0.name']")).to_have_value("Đơn đề nghị")
     await page.check("[name=consent]")
     await send.click()
+    await page.wait_for_url("**/book/confirm/*")
+    await assert_accessible(page)
+    await page.fill("#code", await texted(page.url.rsplit("/", 1)[1]))
+    await page.keyboard.press("Enter")
     await page.wait_for_url("**/book/done/*")
     await assert_accessible(page)
