@@ -14,7 +14,7 @@ from uuid import UUID
 
 from asyncpg import Connection, Record
 
-from postal_track import codes, instructions, legs, outgoing, promises
+from postal_track import charges, codes, instructions, legs, outgoing, promises
 from postal_track.asks import Way
 from postal_track.custody import (
     CITIZEN,
@@ -223,6 +223,9 @@ async def _open(
     await _write_codes(connection, dossier, order.codes, now)
     if order.slot is not None and order.service != "receive":
         await instructions.set_slot(connection, dossier, Way.PICKUP, order.slot, None)
+    fee = await charges.with_order(
+        connection, dossier, order, procedure["fee"], agency["id"], office["id"], now
+    )
     if order.service == "receive":
         return [], Booked(dossier, token, slug, None, office["code"])
     birth = Birth(
@@ -237,6 +240,7 @@ async def _open(
         originals=sum(p.originals for p in order.papers),
         copies=sum(p.copies for p in order.papers),
         promised_on=promises.promise("dossier", _fetched(order, now), outlying=False),
+        fee=fee,
     )
     chain = await legs.bear(connection, birth)
     await codes.make(connection, [chain.id], "pickup", now, now + timedelta(days=365))
@@ -434,6 +438,15 @@ async def _ready(
     if before is not None:
         return str(before), []
     agency = Party(PartyKind.AGENCY, dossier["agency"])
+    fee = await charges.with_result(
+        connection,
+        dossier["id"],
+        said.fee,
+        dossier["agency"],
+        dossier["office"],
+        actor.staff,
+        now,
+    )
     birth = Birth(
         id=said.id,
         dossier=dossier["id"],
@@ -446,7 +459,7 @@ async def _ready(
         originals=said.originals,
         copies=said.copies,
         promised_on=promises.promise("result", now, outlying=False),
-        fee=said.fee,
+        fee=fee,
         release_to=Party(PartyKind.OFFICE, dossier["office"]),
     )
     chain = await legs.bear(connection, birth)

@@ -12,6 +12,7 @@ from asyncpg import Connection, Record
 
 from postal_track import codes, instructions
 from postal_track.asks import Way
+from postal_track.charges import OPEN_AT_DOOR
 from postal_track.chronicle import event_of
 from postal_track.custody import Kind, Leg, Party, PartyKind, Reason
 from postal_track.database import transaction
@@ -66,14 +67,16 @@ _DOSSIER = """
     WHERE d.token = $1
 """
 
-_STORIES = """
+_STORIES = f"""
     SELECT i.waybill, i.leg, i.promised_on, i.fee, e.step, e.by, e.place, e.taker,
         e.towards, e.at, e.originals, e.copies, e.seal_no, e.seal_broken, e.damaged,
         e.reason, e.proof, e.flags, e.id, e.bag, e.corrects,
         v.content ->> 'receiver' AS receiver
-    FROM item i JOIN event e ON e.item = i.id LEFT JOIN event_detail v ON v.event = e.id
-    WHERE i.dossier = $1 ORDER BY i.id, e.at, e.seq
-"""
+    FROM (SELECT i.id, i.waybill, i.leg, i.promised_on, {OPEN_AT_DOOR} AS fee
+        FROM item i WHERE i.dossier = $1) i
+    JOIN event e ON e.item = i.id LEFT JOIN event_detail v ON v.event = e.id
+    ORDER BY i.id, e.at, e.seq
+"""  # noqa: S608 - constants
 
 _PICKUP = """
     SELECT c.nonce, c.wrong FROM item i JOIN one_time_code c ON c.item = i.id

@@ -9,6 +9,7 @@ from datetime import date
 
 from asyncpg import Record
 
+from postal_track.charges import OPEN_AT_DOOR, open_at_door
 from postal_track.chronicle import IN_HAND, custody_of
 from postal_track.custody import Custody, Leg, Party, PartyKind, Stage, Step, propose
 from postal_track.database import transaction
@@ -20,8 +21,9 @@ from postal_track.staff import Actor
 
 MOST_LISTED = 500
 
-_ITEM = """
-    i.id, i.waybill, i.dossier, i.leg, i.promised_on, i.fee, i.stage, i.sender,
+_ITEM = f"""
+    i.id, i.waybill, i.dossier, i.leg, i.promised_on, {OPEN_AT_DOOR} AS fee,
+    i.fee AS charged, i.stage, i.sender,
     i.addressee, i.holder, i.holder_place, i.since, i.released_to, i.released_at,
     i.bound_for, i.attempts, i.originals, i.copies, i.seal_no, i.bag, i.last_at
 """
@@ -31,13 +33,15 @@ _ITEM = """
 class Sight:
     """An item as one person sees it.
 
-    With the names of all parties, and the steps open to him.
+    With the names of all parties, and the steps open to him. ``fee`` is what is still
+    to be paid when it changes hands; ``charged``: something was to be paid.
     """
 
     waybill: str
     leg: Leg
     promised_on: date | None
     fee: int
+    charged: bool
     custody: Custody
     names: dict[Party, Named]
     proposals: list[Step]
@@ -132,12 +136,15 @@ async def sights(
 ) -> list[Sight | None]:
     """Turn outcomes of ``record`` into what each scanner sees."""
     known = await names({p for item in items if item for p in _parties(item.custody)})
+    # Of most items nothing was ever asked for: nobody need look.
+    owed = await open_at_door({item.id for item in items if item and item.fee})
     return [
         _sight(
             item.waybill,
             item.leg,
             item.promised_on,
-            item.fee,
+            owed.get(item.id, 0),
+            bool(item.fee),
             item.custody,
             known,
             actor,
@@ -157,6 +164,7 @@ async def _sights(rows: Iterable[Record], actor: Actor) -> list[Sight]:
             row["leg"],
             row["promised_on"],
             row["fee"],
+            bool(row["charged"]),
             custody,
             known,
             actor,
@@ -175,6 +183,7 @@ def _sight(
     leg: str,
     promised_on: date | None,
     fee: int,
+    charged: bool,
     now: Custody,
     known: dict[Party, Named],
     actor: Actor,
@@ -189,6 +198,7 @@ def _sight(
         leg=Leg(leg),
         promised_on=promised_on,
         fee=fee,
+        charged=charged,
         custody=now,
         names=known,
         proposals=propose(now, actor.role, actor.party, actor.places),

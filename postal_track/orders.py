@@ -21,6 +21,7 @@ MOST_CODES = 5
 LONGEST_NAME = 120
 LONGEST_LINE = 240
 LONGEST_SOURCE = 20
+LARGEST_AMOUNT = 100_000_000
 SERVICES = ("send", "receive", "both")
 _DOSSIER_CODE = re.compile(r"\S(.{0,48}\S)?")
 
@@ -55,6 +56,9 @@ class Order:
     ``agency`` are their codes, ``office`` the code of the post office that collects
     (empty: the nearest). ``codes`` are (source, code) as other systems gave them.
     ``slot``: when the citizen is there for the pickup.
+    Money in VND: ``fee`` is the agency's (None: the procedure's own), due when
+    ``fee_due`` says ("pickup", "delivery", "online"; empty: with the first leg);
+    ``postage`` the post's (None: by the tariff), paid by the citizen or the agency.
     """
 
     id: UUID
@@ -70,6 +74,10 @@ class Order:
     source: str = "counter"
     codes: Sequence[tuple[str, str]] = ()
     slot: Slot | None = None
+    fee: int | None = None
+    fee_due: str = ""
+    postage: int | None = None
+    postage_by: str = "citizen"
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +142,7 @@ async def read(order: Order) -> Draft:
     _read_choices(draft)
     _read_papers(draft)
     _read_codes(draft)
+    _read_money(draft)
     for part, person in (
         ("owner", order.owner),
         ("filer", order.filer),
@@ -206,6 +215,27 @@ def _read_codes(draft: Draft) -> None:
                 f"Hãy ghi tên hệ thống (đến {LONGEST_SOURCE} ký tự) và mã hồ sơ "
                 "(đến 50 ký tự).",
             )
+
+
+def _read_money(draft: Draft) -> None:
+    order = draft.order
+    for name, amount in (("fee", order.fee), ("postage", order.postage)):
+        if amount is not None and not 0 <= amount <= LARGEST_AMOUNT:
+            _note(draft, name, "The amount is not plausible.", "Số tiền không hợp lý.")
+    if order.fee_due not in ("", "pickup", "delivery", "online"):
+        _note(
+            draft,
+            "fee_due",
+            "Choose pickup, delivery or online.",
+            "Hãy chọn khi thu gom, khi phát hoặc trực tuyến.",
+        )
+    if order.postage_by not in ("citizen", "agency"):
+        _note(
+            draft,
+            "postage_by",
+            "Choose citizen or agency.",
+            "Hãy chọn người dân hoặc cơ quan.",
+        )
 
 
 async def _read_person(draft: Draft, part: str, given: PersonGiven) -> None:

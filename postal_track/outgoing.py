@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 from asyncpg import Connection
 
 from postal_track import codes, promises
+from postal_track.charges import OPEN_AT_DOOR
 from postal_track.custody import Custody, Reason, Stage
 from postal_track.database import given
 from postal_track.notices import Occasion, due, needs_code, still_true
@@ -183,7 +184,8 @@ async def _look_up(
 ) -> dict[int, Mapping[str, Any]]:
     rows = await connection.fetch(
         f"""
-        SELECT i.id, i.waybill, i.leg, i.promised_on, i.fee, i.originals, i.copies,
+        SELECT i.id, i.waybill, i.leg, i.promised_on, {OPEN_AT_DOOR} AS fee,
+            i.originals, i.copies,
             d.id AS dossier, d.slug, d.language, d.due_on, a.short_name AS agency,
             t.short_name AS office, w.day AS pickup_day,
             CASE WHEN i.addressee = 'citizen' THEN coalesce(r.phone, o.phone)

@@ -13,6 +13,7 @@ APP_CONFIG = AppConfig(
             "postal_track.day_tables",
             "postal_track.estimate_tables",
             "postal_track.citizen_tables",
+            "postal_track.money_tables",
             "sms.tables",
         ],
         exclude_imported=True,

@@ -26,6 +26,7 @@ GATEWAYS = ("console", "twilio", "brandname")
 # A key shorter than this can be guessed, and so could be every label and session.
 SECRET_LENGTH = 32
 
+_ACCOUNT = re.compile(r"[0-9A-Za-z]{1,19}")
 _KEY = re.compile(r"[0-9A-Fa-f]{64}")
 
 
@@ -115,6 +116,22 @@ def _keys(value: str) -> tuple[str, ...]:
         raise _WrongError(
             "must be public keys of 64 hexadecimal digits, with commas between"
         ) from None
+
+
+def _digits(least: int, most: int) -> Callable[[str], str]:
+    def read(value: str) -> str:
+        plain = value.isascii() and value.isdigit()
+        if not plain or not least <= len(value) <= most:
+            raise _WrongError(f"must have {least} digits")
+        return value
+
+    return read
+
+
+def _account(value: str) -> str:
+    if not _ACCOUNT.fullmatch(value):
+        raise _WrongError("must have 1 to 19 letters and digits")
+    return value
 
 
 def _folder(value: str) -> Path:
@@ -340,6 +357,41 @@ class Settings:
         default=4,
     )
 
+    BANK_BIN: str = _setting(
+        "The BIN of the bank that money is transferred to; when empty, there is no QR.",
+        _digits(6, 6),
+        default="",
+    )
+    BANK_ACCOUNT: str = _setting(
+        "The number of the post's account at that bank.", _account, default=""
+    )
+    BANK_NAME: str = _setting(
+        "The name of that bank, as a citizen reads it.", _text, default=""
+    )
+    BANK_HOLDER: str = _setting(
+        "The name that account is in, as a bank's app shows it.", _text, default=""
+    )
+    BANK_FEED_SECRET: str = _setting(
+        "The secret that the bank's feed is signed with; when empty, there is none.",
+        _secret,
+        default="",
+    )
+    PORTAL_FEED_SECRET: str = _setting(
+        "The secret that the public portal's feed of payments is signed with.",
+        _secret,
+        default="",
+    )
+    POSTAGE_OUT: int = _setting(
+        "Postage of a dossier's way to the agency, in VND, when the order names none.",
+        _whole(0, 10_000_000),
+        default=0,
+    )
+    POSTAGE_BACK: int = _setting(
+        "Postage of a result's way back, in VND, when the order names none.",
+        _whole(0, 10_000_000),
+        default=0,
+    )
+
     @classmethod
     def from_env(cls, environment: Mapping[str, str]) -> Settings:
         """Read every setting; an empty value counts as not set.
@@ -359,6 +411,7 @@ class Settings:
             except _WrongError as wrong:
                 faults.append(f"{name} {wrong}.")
         faults += _twilio_faults(values)
+        faults += _bank_faults(values)
         if not faults and "SECRET_KEY" not in values:
             folder = values.get("VAR_DIR", cls.VAR_DIR)
             try:
@@ -426,6 +479,16 @@ def _twilio_faults(values: Mapping[str, Any]) -> list[str]:
     if not account and "twilio" in values.get("SMS_GATEWAYS", ()):
         faults.append("TWILIO_ACCOUNT_SID is needed when SMS_GATEWAYS names twilio.")
     return faults
+
+
+_BANK = ("BANK_BIN", "BANK_ACCOUNT", "BANK_NAME", "BANK_HOLDER")
+
+
+def _bank_faults(values: Mapping[str, Any]) -> list[str]:
+    """Half an account would send a citizen's money nowhere."""
+    given = [name for name in _BANK if name in values]
+    missing = [name for name in _BANK if name not in values]
+    return [f"{name} is needed with {given[0]}." for name in missing if given]
 
 
 def seal_key(chosen: Settings) -> str:

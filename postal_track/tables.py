@@ -264,7 +264,7 @@ class Item(Table):
     dossier = ForeignKey(Dossier, null=False, on_delete=OnDelete.restrict)
     leg = Varchar(length=12)  # one open item of a kind per dossier, by a partial index
     promised_on = Date(null=True, default=None)
-    fee = Integer(default=0)  # VND to be collected when it is handed to the citizen
+    fee = Integer(default=0)  # VND that was open when it set out; now: `charges`
     created_at = Timestamptz()
 
     stage = Varchar(length=16)

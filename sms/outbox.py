@@ -137,6 +137,31 @@ async def cancel_all(
     return [row["id"] for row in rows]
 
 
+async def take_back(
+    connection: asyncpg.Connection, group: str, templates: Collection[str]
+) -> list[Text]:
+    """Withdraw texts as `cancel` does, and return them, to be said otherwise.
+
+    Waits for nobody: a text that somebody else has in hand stays with him. One put
+    anew needs a key of its own.
+    """
+    rows = await connection.fetch(
+        """
+        UPDATE sms_message
+        SET status = 'suppressed', error_code = 'withdrawn', due_at = NULL,
+            ended_at = now()
+        WHERE id IN (SELECT id FROM sms_message WHERE "group" = $1 AND "group" <> ''
+            AND template = ANY($2::text[]) AND status = 'queued' AND NOT unsure
+            FOR UPDATE SKIP LOCKED)
+        RETURNING key, recipient, fallback, template, version, language, params, body,
+            not_before, expires_at, "group", secret
+        """,
+        group,
+        [*templates],
+    )
+    return [Text(**(dict(row) | {"params": _params(row["params"])})) for row in rows]
+
+
 # For the page
 
 
