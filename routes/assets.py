@@ -14,7 +14,7 @@ from litestar.static_files import create_static_files_router
 HERE = Path(__file__).parent
 PACKAGES = HERE.parent / "node_modules"
 
-OPEN_PACKAGES = frozenset({"barcode-detector", "zxing-wasm"})
+OPEN_PACKAGES = frozenset({"zxing-wasm"})
 """What may be fetched from ``node_modules``; the rest is nobody's business."""
 
 TYPES = {

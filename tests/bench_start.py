@@ -18,7 +18,7 @@ from tests.bench_house import House, first_answer, free_port, stop
 _NAMED = re.compile(
     r"""(?:src|href)="(/(?:static|npm)/[^"]+)"|(?:from|import)\s*\(?\s*"(\.[^"]+|/[^"]+)\""""
 )
-_DECODER = ("/npm/barcode-detector/", "/npm/zxing-wasm/")
+_DECODER = ("/npm/zxing-wasm/",)
 
 
 async def start(folder: Path) -> list[tuple[str, float, str, float, bool]]:

@@ -7,10 +7,30 @@
 /** @typedef {{rawValue: string, format: string, boundingBox: {x: number, y: number, width: number, height: number}}} Found */
 /** @typedef {{detect(video: HTMLVideoElement): Promise<Found[]>}} Decoder */
 /** @typedef {{new (options: {formats: string[]}): Decoder, getSupportedFormats(): Promise<string[]>}} NativeDetector */
+/** @typedef {import("./enhancing.js").Way} Way */
+/** @typedef {{x: number, y: number, width: number, height: number}} Box */
 
 const FORMATS = ["qr_code", "code_128"];
-/** Wide enough for a 25 mm label held at arm's length, small enough for an old phone. */
-const WIDEST = 1280;
+/** A decoder that has not answered by then never will. */
+const PATIENCE_MS = 4000;
+const FIRST_PATIENCE_MS = 60_000;
+const FAULTS_TOLD = 3;
+
+/**
+ * How one frame after the other is looked at: as a whole, and where the aim is, enlarged, in three ways that mend
+ * different faults. Chosen by measuring on spoiled labels: see docs/scanning.md.
+ * @type {("whole" | Way)[]}
+ */
+const ROUND = ["plain", "whole", "crisp", "plain", "whole", "calm"];
+/** Pixels that are looked at, at most. */
+const LARGEST = 1_600_000;
+const LARGEST_WHOLE = 1_000_000;
+/** More pixels than this for each of the camera's tell nothing new. */
+const CLOSEST = 2;
+/** As much of the picture as the aim takes, where none is drawn. */
+const MIDDLE = 0.6;
+/** People aim roughly. */
+const ROUND_AIM = 1.15;
 
 /** @returns {Promise<Decoder>} */
 export async function openDecoder() {
@@ -21,10 +41,11 @@ export async function openDecoder() {
   return {
     async detect(video) {
       try {
-        return await decoder.detect(video);
-      } catch {
+        return await inTime(decoder.detect(video));
+      } catch (fault) {
         // Some phones have the interface and not the service behind it.
-        if (decoder === own) decoder = new ZxingDecoder();
+        if (decoder !== own) throw fault;
+        decoder = new ZxingDecoder();
         return [];
       }
     },
@@ -35,52 +56,145 @@ async function native() {
   const Detector = /** @type {{BarcodeDetector?: NativeDetector}} */ (/** @type {unknown} */ (window)).BarcodeDetector;
   const known = (await Detector?.getSupportedFormats().catch(() => [])) ?? [];
   if (!Detector || !known.includes("qr_code")) return null;
-  return new Detector({ formats: FORMATS.filter((format) => known.includes(format)) });
+  try {
+    return new Detector({ formats: FORMATS.filter((format) => known.includes(format)) });
+  } catch {
+    return null;
+  }
 }
 
-class ZxingDecoder {
-  #worker = new Worker("/static/js/decoding-worker.js", { type: "module" });
+export class ZxingDecoder {
+  /** @type {Worker | null} */
+  #worker = null;
   #pen = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
+  #turn = 0;
 
   /**
    * @param {HTMLVideoElement} video
    * @returns {Promise<Found[]>}
    */
-  detect(video) {
-    const scale = Math.min(1, WIDEST / video.videoWidth);
-    const [width, height] = [Math.round(video.videoWidth * scale), Math.round(video.videoHeight * scale)];
-    if (!this.#pen || !width || !height) return Promise.resolve([]);
-    const canvas = this.#pen.canvas;
-    if (canvas.width !== width || canvas.height !== height) [canvas.width, canvas.height] = [width, height];
-    this.#pen.drawImage(video, 0, 0, width, height);
-    const frame = this.#pen.getImageData(0, 0, width, height);
-    return new Promise((resolve, reject) => {
-      this.#worker.onmessage = ({ data }) => resolve(/** @type {Found[]} */ (data));
-      this.#worker.onerror = (fault) => reject(new Error(fault.message || "The decoder did not start"));
-      this.#worker.postMessage(frame, [frame.data.buffer]);
-    });
+  async detect(video) {
+    const way = ROUND[this.#turn++ % ROUND.length] ?? "whole";
+    return await this.look(video, video.videoWidth, video.videoHeight, way, aimed(video));
   }
+
+  /**
+   * @param {CanvasImageSource} picture
+   * @param {number} width
+   * @param {number} height
+   * @param {"whole" | Way} way
+   * @param {Box} [aim]
+   * @returns {Promise<Found[]>} in the picture's own pixels
+   */
+  async look(picture, width, height, way, aim = middle(width, height)) {
+    const box = way === "whole" ? { x: 0, y: 0, width, height } : aim;
+    const area = box.width * box.height;
+    if (!this.#pen || !area) return [];
+    const scale = way === "whole" ? Math.min(1, Math.sqrt(LARGEST_WHOLE / area)) : Math.min(CLOSEST, Math.sqrt(LARGEST / area));
+    const { canvas } = this.#pen;
+    const size = { width: Math.round(box.width * scale), height: Math.round(box.height * scale) };
+    if (canvas.width !== size.width || canvas.height !== size.height) Object.assign(canvas, size);
+    this.#pen.drawImage(picture, box.x, box.y, box.width, box.height, 0, 0, size.width, size.height);
+    const frame = this.#pen.getImageData(0, 0, size.width, size.height);
+    const found = await this.#ask(frame, way === "whole" ? "plain" : way, Math.max(1, scale));
+    return found.map(({ boundingBox: { x, y, width: w, height: h }, ...rest }) => ({
+      ...rest,
+      boundingBox: { x: box.x + x / scale, y: box.y + y / scale, width: w / scale, height: h / scale },
+    }));
+  }
+
+  /**
+   * @param {ImageData} frame
+   * @param {Way} way
+   * @param {number} closer
+   * @returns {Promise<Found[]>}
+   */
+  async #ask(frame, way, closer) {
+    const worker = (this.#worker ??= new Worker("/static/js/decoding-worker.js", { type: "module" }));
+    try {
+      return await inTime(
+        new Promise((resolve, reject) => {
+          worker.onmessage = ({ data }) => resolve(/** @type {Found[]} */ (data));
+          worker.onerror = (fault) => reject(new Error(fault.message || "The decoder did not start"));
+          worker.postMessage({ frame, way, closer }, [frame.data.buffer]);
+        }),
+        // The first answer waits for the decoder to come over the network.
+        this.#ready ? PATIENCE_MS : FIRST_PATIENCE_MS,
+      );
+    } catch (fault) {
+      // One that hangs or has died is replaced.
+      worker.terminate();
+      this.#worker = null;
+      this.#ready = false;
+      throw fault;
+    } finally {
+      this.#ready = this.#worker !== null;
+    }
+  }
+
+  #ready = false;
+}
+
+/**
+ * @template T
+ * @param {Promise<T>} answer
+ * @param {number} [patience]
+ * @returns {Promise<T>}
+ */
+function inTime(answer, patience = PATIENCE_MS) {
+  return new Promise((resolve, reject) => {
+    const late = setTimeout(() => reject(new Error("The decoder does not answer")), patience);
+    answer.then(resolve, reject).finally(() => clearTimeout(late));
+  });
+}
+
+/**
+ * The part of the picture that the aim shows to the person, as it lies over the video.
+ * @param {HTMLVideoElement} video
+ * @returns {Box}
+ */
+function aimed(video) {
+  const { videoWidth: width, videoHeight: height } = video;
+  const frame = video.parentElement?.querySelector("[data-aim]")?.getBoundingClientRect();
+  const shown = video.getBoundingClientRect();
+  if (!frame?.width || !shown.width || !width) return middle(width, height);
+  // The video covers its place: what does not fit is cut off on both sides.
+  const scale = Math.max(shown.width / width, shown.height / height);
+  const [w, h] = [Math.min(width, (frame.width * ROUND_AIM) / scale), Math.min(height, (frame.height * ROUND_AIM) / scale)];
+  const [x, y] = [frame.x + frame.width / 2 - shown.x - shown.width / 2, frame.y + frame.height / 2 - shown.y - shown.height / 2];
+  return { x: (width - w) / 2 + x / scale, y: (height - h) / 2 + y / scale, width: w, height: h };
+}
+
+/**
+ * @param {number} width
+ * @param {number} height
+ * @returns {Box}
+ */
+function middle(width, height) {
+  const [w, h] = [width * MIDDLE, height * MIDDLE];
+  return { x: (width - w) / 2, y: (height - h) / 2, width: w, height: h };
 }
 
 /**
  * Look at frame after frame, without pause, for as long as the page lives.
  * @param {HTMLVideoElement} video
  * @param {(codes: string[]) => void} onCodes told for each frame with codes in it, the likeliest meant first
- * @param {() => void} onFault the decoder could not be had; typing still works
+ * @param {(well: boolean) => void} onHealth the decoder could not be had, while typing still works; or is there again
  */
-export async function watch(video, onCodes, onFault) {
+export async function watch(video, onCodes, onHealth) {
   const decoder = await openDecoder();
   let faults = 0;
   for (;;) {
     await nextFrame(video);
-    if (video.readyState < HTMLMediaElement.HAVE_CURRENT_DATA) continue;
+    if (video.readyState < HTMLMediaElement.HAVE_CURRENT_DATA || !video.srcObject) continue;
     try {
       const found = await decoder.detect(video);
+      if (faults >= FAULTS_TOLD) onHealth(true);
       faults = 0;
       if (found.length) onCodes(meant(found, video));
     } catch {
       faults += 1;
-      if (faults === 3) onFault();
+      if (faults === FAULTS_TOLD) onHealth(false);
       await new Promise((resolve) => setTimeout(resolve, 1000));
     }
   }

@@ -12,37 +12,68 @@ import { say } from "./words.js";
 const seen = new Seen();
 export const locator = new Locator();
 
-/** @param {(code: string) => void} onCode told of each label once */
-export function openFinder(onCode) {
+/** Where the picture goes on while something is said over it. */
+const SHOWN = ["open", "black"];
+/** What mends itself, and what no button can mend. */
+const WITHOUT_BUTTON = ["open", "starting", "insecure"];
+
+/**
+ * Open the camera and keep it open.
+ * @param {(codes: string[]) => void} onCodes told of each label once, those of one picture together; the likeliest meant first
+ */
+export function openFinder(onCodes) {
   const video = one("[data-video]", HTMLVideoElement);
   const camera = new Camera(video);
-  /** @param {string[]} codes */
-  const inPicture = (codes) => {
-    const now = performance.now();
-    const news = codes.filter((code) => seen.isNews(code, now));
-    if (news[0] !== undefined) onCode(news[0]);
+  let [reading, undecodable] = [false, false];
+
+  const show = () => {
+    const { state } = camera;
+    part("[data-finder]").dataset.state = state;
+    const silent = state === "open" && !undecodable;
+    const sentence = silent ? "" : say(state === "open" ? "decoder_missing" : `camera_${state}`);
+    part("[data-veil]").hidden = silent;
+    part("[data-veil]").toggleAttribute("data-thin", SHOWN.includes(state));
+    if (part("[data-camera-says]").textContent !== sentence) part("[data-camera-says]").textContent = sentence;
+    button("[data-camera-again]").hidden = WITHOUT_BUTTON.includes(state);
+    showLens(camera);
   };
-  let reading = false;
   camera.addEventListener("change", () => {
-    const finder = part("[data-finder]");
-    finder.dataset.state = camera.state;
-    const open = camera.state === "open";
-    part("[data-veil]").hidden = open;
-    part("[data-camera-says]").textContent = open ? "" : say(`camera_${camera.state}`);
-    button("[data-camera-again]").hidden = open || camera.state === "starting" || camera.state === "insecure";
-    button("[data-torch]").hidden = camera.torch === null;
-    button("[data-torch]").setAttribute("aria-pressed", String(camera.torch === true));
-    if (open && !reading) reading = Boolean(watch(video, inPicture, undecodable));
+    show();
+    if (reading || camera.state !== "open") return;
+    reading = true;
+    /** @param {string[]} codes */
+    const inPicture = (codes) => {
+      const news = seen.news(codes, performance.now());
+      if (news.length) onCodes(news);
+    };
+    void watch(video, inPicture, (well) => {
+      undecodable = !well;
+      show();
+    });
   });
   button("[data-camera-again]").addEventListener("click", () => void camera.start());
   button("[data-torch]").addEventListener("click", () => void camera.light(!camera.torch));
+  button("[data-zoom]").addEventListener("click", () => void camera.closer());
+  button("[data-camera-other]").addEventListener("click", () => void camera.change());
   openTools();
   void camera.start();
 }
 
-function undecodable() {
-  part("[data-veil]").hidden = false;
-  part("[data-camera-says]").textContent = say("decoder_missing");
+/**
+ * Only what this camera can do is offered.
+ * @param {Camera} camera
+ */
+function showLens({ torch, zoom, all, state, name }) {
+  button("[data-torch]").hidden = torch === null;
+  button("[data-torch]").setAttribute("aria-pressed", String(torch === true));
+  const times = String(Math.round((zoom ?? 1) * 10) / 10).replace(".", say("decimal"));
+  const nearer = button("[data-zoom]");
+  nearer.hidden = zoom === null;
+  part("span", nearer).textContent = `${times}×`;
+  nearer.setAttribute("aria-label", say("zoom", { times }));
+  const other = button("[data-camera-other]");
+  other.hidden = all.length < 2 || !SHOWN.includes(state);
+  other.title = name;
 }
 
 function openTools() {

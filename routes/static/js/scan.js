@@ -353,5 +353,5 @@ addEventListener("beforeunload", (event) => {
 });
 listen((code) => comes(code, "scanner"), isForUs);
 openTyping((code) => comes(code, "typed"));
-openFinder((code) => comes(code, "camera"));
+openFinder(([code = ""]) => comes(code, "camera"));
 comesAlong();
