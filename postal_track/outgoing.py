@@ -127,6 +127,21 @@ async def put_code(
     return await put_texts(connection, [text])
 
 
+async def put_incident(
+    connection: Connection, item: int, key: str, now: datetime
+) -> list[int]:
+    """Tell that an incident which the citizen reported is being looked into."""
+    about = await _look_up(connection, [item])
+    await _add_files(connection, about, [item])
+    row = about[item]
+    if not row["phone"]:
+        return []
+    by = (now + CALLED_WITHIN).astimezone(LOCAL)
+    fields = _common(row) | {"time": by, "date": by.date(), "cl": row["file"]}
+    text = _written(key, "S13_incident", row, fields, now + timedelta(days=7))
+    return await put_texts(connection, [text])
+
+
 async def put_noted(
     connection: Connection, dossier: int, request: UUID, act: str, now: datetime
 ) -> list[int]:

@@ -346,6 +346,11 @@ class Settings:
         _whole(1, 24),
         default=2,
     )
+    SATISFACTION_GOAL: int = _setting(
+        "How many of a hundred citizens are to be satisfied: 4 or 5 of 5.",
+        _whole(1, 100),
+        default=90,
+    )
     RETENTION_MONTHS: int = _setting(
         "How many months personal data is kept after the end (check the law in force).",
         _whole(1, 600),

@@ -52,7 +52,10 @@ async def dossier_page(request: AnyRequest, token: FromPath[str]) -> Template:
             "spaced": spaced,
             "hotline": settings().HOTLINE,
             "wishes": await wishes.on_page(token),
-            "acts": asks.open_to(followed)[:-2],
+            "acts": [
+                *asks.words_open_to(followed),
+                *asks.open_to(followed)[:-2],
+            ],
         },
     )
 

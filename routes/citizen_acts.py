@@ -10,17 +10,29 @@ from typing import Any
 from uuid import UUID
 
 from litestar import Request, get, post
-from litestar.params import FromPath
+from litestar.params import FromPath, FromQuery
 from litestar.response import Redirect, Template
 
-from postal_track import asking, catalogue, following, limits, misses, slots, wanted
+from postal_track import (
+    asking,
+    catalogue,
+    complaints,
+    following,
+    limits,
+    misses,
+    sayings,
+    slots,
+    wanted,
+)
 from postal_track import wishes as citizens_wishes
 from postal_track.addresses import wards
 from postal_track.asking import Asked
-from postal_track.asks import Act, State, open_to, way
+from postal_track.asks import Act, State, Word, open_to, way, words_open_to
+from postal_track.complaints import Claimed
 from postal_track.errors import BadInput, NotFound, PostalTrackError, TooOften
+from postal_track.s10 import spaced
 from postal_track.settings import settings
-from routes import order_form
+from routes import case_words, order_form
 from routes.citizen import address_of, unknown
 from routes.errors import number_of
 from routes.filters import chosen
@@ -180,7 +192,86 @@ def _path(token: str | None, number: UUID) -> str:
     return f"/d/{token}/confirm/{number}" if token else f"/book/confirm/{number}"
 
 
+# What needs no code
+
+
+@get("/d/{token:str}/say/{word:str}", include_in_schema=False)
+async def saying(
+    request: AnyRequest,
+    token: FromPath[str],
+    word: FromPath[str],
+    done: FromQuery[str] = "",
+) -> Template:
+    """Ask what is to be said; afterwards, that it was."""
+    await misses.reading(address_of(request))
+    return await _saying(request, token, word, {}, done=done[:20])
+
+
+@post("/d/{token:str}/say/{word:str}", include_in_schema=False)
+async def say(
+    request: AnyRequest, token: FromPath[str], word: FromPath[str], data: Form
+) -> Template | Redirect:
+    """Take it in, or show the form again with what it lacks."""
+    address, said, number = address_of(request), chosen(Word, word), "1"
+    await misses.reading(address)
+    try:
+        match said:
+            case Word.DISPUTE:
+                number = await sayings.dispute(token, data.get("words", ""), address)
+            case Word.CLAIM:
+                kind = chosen(Claimed, data.get("kind", ""))
+                waybill, words = data.get("waybill", ""), data.get("words", "")
+                number = await sayings.claim(token, waybill, kind, words, address)
+            case Word.RATE:
+                await sayings.rate(token, data, address)
+            case None:
+                raise NotFound
+    except NotFound:
+        return await unknown(request)
+    except PostalTrackError as fault:
+        return await _saying(request, token, word, data, fault)
+    return Redirect(f"/d/{token}/say/{word}?done={number}", status_code=303)
+
+
+async def _saying(
+    request: AnyRequest,
+    token: str,
+    word: str,
+    typed: Mapping[str, str],
+    fault: PostalTrackError | None = None,
+    done: str = "",
+) -> Template:
+    lang, said = language(request), chosen(Word, word)
+    try:
+        if said is None:
+            raise NotFound
+        followed = await following.follow(token)
+    except NotFound:
+        return await unknown(request)
+    problems = order_form.sentences(fault, lang) if isinstance(fault, BadInput) else {}
+    context: dict[str, Any] = {
+        "token": token,
+        "word": said.value,
+        "open": said in words_open_to(followed),
+        "typed": typed,
+        "problems": problems,
+        "refusal": "" if problems or fault is None else fault.sentence(lang),
+        "done": done if done.isalnum() else "",
+        "items": sayings.claimable(followed),
+        "windows": {kind: complaints.window(kind) for kind in Claimed},
+        "claims": await sayings.claims(token) if said is Word.CLAIM else [],
+        "rated": await sayings.rated(token) if said is Word.RATE else None,
+        "settle_months": settings().SETTLE_MONTHS,
+        "case_words": case_words,
+        "spaced": spaced,
+        "hotline": settings().HOTLINE,
+    }
+    return Template("say.html", context=context, **_answer(fault))
+
+
 ROUTES = [
+    saying,
+    say,
     question,
     ask,
     code_page,

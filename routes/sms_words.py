@@ -43,6 +43,8 @@ TEMPLATES: Mapping[str, Pair] = {
     "S12_late": ("Báo chậm", "Late"),
     "S13_incident": ("Báo sự cố", "Incident"),
     "S14_paid": ("Đã thu tiền", "Paid"),
+    "S15_code": ("Mã xác nhận yêu cầu", "Code for a request"),
+    "S16_noted": ("Đã ghi yêu cầu", "Request noted"),
 }
 
 OUTCOMES: Mapping[str, Pair] = {
