@@ -20,7 +20,7 @@ from zoneinfo import ZoneInfo
 
 from asyncpg import Connection
 
-from postal_track import codes
+from postal_track import codes, expectations
 from postal_track.addresses import wards
 from postal_track.bookings import (
     Announcement,
@@ -68,6 +68,7 @@ async def load_once() -> bool:
             return False
         await _load_houses(connection)
     await _tell_stories()
+    await _remember()
     return True
 
 
@@ -151,6 +152,36 @@ async def _load_houses(connection: Connection) -> None:
                 staff,
                 agencies[code],
             )
+
+
+# Of thirty legs of two months: how many took 0, 1, 2 .. working days.
+REMEMBERED = {
+    "wait": (4, 22, 4),
+    "way": (2, 13, 9, 4, 2),
+    "last": (24, 4, 2),
+}
+
+
+async def _remember() -> None:
+    """Let there have been legs before these, so that days can be expected at all."""
+    async with transaction() as connection:
+        for phase, counts in REMEMBERED.items():
+            await connection.execute(
+                """
+                INSERT INTO leg_count (week, leg, phase, origin, destination, days,
+                    legs)
+                SELECT date_trunc('week', now())::date - 7 * weeks, leg, $1,
+                    CASE leg WHEN 'dossier' THEN office ELSE agency END,
+                    CASE leg WHEN 'dossier' THEN agency ELSE office END, took - 1, legs
+                FROM (SELECT 'office:' || office AS office, 'agency:' || id AS agency
+                    FROM agency) pairs, generate_series(0, 8) weeks,
+                    unnest(ARRAY['dossier', 'result']) leg,
+                    unnest($2::int[]) WITH ORDINALITY AS n(legs, took)
+                """,
+                phase,
+                counts,
+            )
+    await expectations.learn()
 
 
 async def _load_procedure(connection: Connection, given: dict[str, Any]) -> None:

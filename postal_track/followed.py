@@ -5,7 +5,8 @@ at all: the page stands open to whoever has its link. Both languages stand side 
 Vietnamese first.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -25,6 +26,7 @@ from postal_track.custody import (
     read,
     standing,
 )
+from postal_track.estimates import Expected
 
 LOCAL = ZoneInfo("Asia/Ho_Chi_Minh")
 
@@ -135,6 +137,8 @@ class Followed:
     legs: tuple[Stretch, ...] = ()
     pickup: Pickup | None = None
     checking: tuple[Kind, ...] = ()
+    expected: Mapping[str, Expected] = field(default_factory=dict)
+    hoped: Expected | None = None
     tries: int = 3  # at a delivery, before it is held at the counter
     hold_days: int = 8
     wished_on: date | None = None  # the citizen's day for the coming visit
@@ -150,12 +154,13 @@ class Followed:
 
         Slips and old papers go along with it; what was cancelled counts only alone.
         """
-        main = [leg for leg in self.legs if leg.leg not in _ALONGSIDE] or self.legs
+        main = [leg for leg in self.legs if leg.leg not in ALONGSIDE] or self.legs
         alive = [leg for leg in main if leg.now.stage is not Stage.CANCELLED] or main
         return alive[-1] if alive else None
 
 
-_ALONGSIDE = frozenset({Leg.SLIP, Leg.OLD_PAPERS})
+ALONGSIDE = frozenset({Leg.SLIP, Leg.OLD_PAPERS})
+"""Legs that go along with the case and do not carry it."""
 
 THING = {
     Leg.DOSSIER: Words("hồ sơ", "the dossier"),
@@ -241,6 +246,19 @@ _WEEKDAYS = (
 def written(day: date) -> Words:
     """Write a day out: ``24/11/2026``, ``24 Nov 2026``."""
     return Words(f"{day:%d/%m/%Y}", f"{day:%-d %b %Y}")
+
+
+UNTIL = Words("\u2013", "\u2013")
+"""Between the first day and the last."""
+
+
+def called(day: date, today: date) -> Words:
+    """Name a day that is not far off, shortly: ``thứ Tư 25/11``, ``Wed 25 Nov``."""
+    near = {
+        0: Words("hôm nay", "today"),
+        1: Words("ngày mai", "tomorrow"),
+    }.get((day - today).days, _WEEKDAYS[day.weekday()])
+    return near + Words(f" {day:%-d/%-m}", f" {day:%-d %b}")
 
 
 def spoken(day: date, today: date) -> Words:

@@ -10,7 +10,7 @@ from itertools import groupby
 
 from asyncpg import Connection, Record
 
-from postal_track import codes, instructions
+from postal_track import codes, expectations, instructions
 from postal_track.asks import Way
 from postal_track.charges import OPEN_AT_DOOR
 from postal_track.chronicle import event_of
@@ -18,6 +18,7 @@ from postal_track.custody import Kind, Leg, Party, PartyKind, Reason
 from postal_track.database import transaction
 from postal_track.directory import names
 from postal_track.errors import NotFound
+from postal_track.estimates import Expected
 from postal_track.followed import (
     LOCAL,
     Followed,
@@ -106,6 +107,7 @@ async def _followed(connection: Connection, row: Record, at: datetime) -> Follow
     wanted = await instructions.of_dossiers(
         connection, [number], at.astimezone(LOCAL).date()
     )
+    waybills = [leg.waybill for leg in legs]
     agency = Party(PartyKind.AGENCY, row["agency"])
     office = Party(PartyKind.OFFICE, row["office"])
     private = row["sensitive"]
@@ -130,9 +132,26 @@ async def _followed(connection: Connection, row: Record, at: datetime) -> Follow
         legs=legs,
         pickup=_pickup(code),
         checking=tuple(Kind(each["kind"]) for each in checking),
+        expected=await expectations.expected(connection, waybills, at),
+        hoped=await _hoped(connection, row, legs, at),
         tries=settings().DELIVERY_ATTEMPTS,
         hold_days=settings().HOLD_DAYS,
         wished_on=_wished(legs, wanted, number),
+    )
+
+
+async def _hoped(
+    connection: Connection, row: Record, legs: Sequence[Stretch], at: datetime
+) -> Expected | None:
+    """Say when a result will come that the agency has promised for a day."""
+    set_out = any(leg.leg in (Leg.RESULT, Leg.BRING_BACK) for leg in legs)
+    if row["due_on"] is None or row["service"] == "send" or set_out:
+        return None
+    begins = max(row["due_on"], at.astimezone(LOCAL).date())
+    agency = Party(PartyKind.AGENCY, row["agency"])
+    office = Party(PartyKind.OFFICE, row["office"])
+    return await expectations.expected_after(
+        connection, Leg.RESULT, agency, office, begins
     )
 
 

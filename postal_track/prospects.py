@@ -8,13 +8,16 @@ from datetime import date, datetime, timedelta
 
 from postal_track import promises
 from postal_track.custody import ENDED, Leg, Party, PartyKind, Stage, Step
+from postal_track.estimates import Expected, Scope
 from postal_track.followed import (
     LOCAL,
     NOTHING,
     THING,
+    UNTIL,
     Followed,
     Stretch,
     Words,
+    called,
     counted,
     name,
     whither,
@@ -276,6 +279,68 @@ def late(f: Followed, coming: Next) -> Words:
         f"Bưu điện chậm {days} ngày so với đã hẹn ({was.vi}). "
         "Chúng tôi xin lỗi Ông/Bà.",
         f"The post is {english_days} later than promised ({was.en}). We are sorry.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """When something arrives, as far as those before it can tell."""
+
+    what: Words
+    between: Words
+    learned: Words
+    slow: Words = NOTHING
+
+
+def arrival(f: Followed) -> Arrival | None:
+    """Say when the item of now, or the result to come, will be where it goes."""
+    leg, expected = f.leg, f.hoped
+    what = Words("Dự kiến kết quả đến tay Ông/Bà", "The result is expected with you")
+    if leg is not None and leg.waybill in f.expected:
+        expected, to = f.expected[leg.waybill], whither(f, leg)
+        what = Words(f"Dự kiến đến {to.vi}", f"Expected at {to.en}")
+        if leg.homeward:
+            what = Words("Dự kiến đến tay Ông/Bà", "Expected with you")
+    if expected is None or not expected.learned:
+        return None
+    return Arrival(what, _between(f, expected), _learned(f, expected), _slow(expected))
+
+
+def _between(f: Followed, expected: Expected) -> Words:
+    first, last = called(expected.first, f.today), called(expected.last, f.today)
+    if first == last:
+        return first
+    return first + Words(" ", " ") + UNTIL + Words(" ", " ") + last
+
+
+def _learned(f: Followed, expected: Expected) -> Words:
+    """Say how sure that is, and what it was learned from."""
+    vi, en = _LIKE_IT[expected.scope]
+    likely = called(expected.likely, f.today)
+    alone = expected.first == expected.last
+    said = Words(
+        f"Cứ 10 bưu gửi {vi} gần đây thì 8 đến trong khoảng này",
+        f"Of 10 recent items {en}, 8 came within this time",
+    )
+    if alone:
+        return said + Words(".", ".")
+    return said + Words(
+        f"; nhiều khả năng nhất là {likely.vi}.", f"; the likeliest is {likely.en}."
+    )
+
+
+_LIKE_IT = {
+    Scope.PAIR: Words("cùng tuyến", "between the same places"),
+    Scope.DISTRICT: Words("cùng khu vực", "of the same area"),
+    Scope.PROVINCE: Words("trong tỉnh", "of the province"),
+}
+
+
+def _slow(expected: Expected) -> Words:
+    if not expected.slow:
+        return NOTHING
+    return Words(
+        "Bưu gửi này đi chậm hơn thường lệ.", "This one takes longer than usual."
     )
 
 

@@ -1,17 +1,15 @@
 """The citizen's page in plain words: who has the dossier, where it is, what is next.
 
-Pure: puts together what `retold` says of the past and `prospects` of what comes.
+Pure: puts together what `retold` says of the past, `prospects` of what comes and
+`journey` of the way.
 """
 
 from dataclasses import dataclass
 from datetime import datetime
-from enum import IntEnum
 
 from postal_track.custody import (
     CITIZEN,
     ENDED,
-    FROM_CITIZEN,
-    TO_CITIZEN,
     UNBORN,
     Custody,
     Leg,
@@ -30,36 +28,18 @@ from postal_track.followed import (
     staff,
     whither,
 )
-from postal_track.prospects import Next, coming_next, late, papers, paying, todo
+from postal_track.journey import WHERE, Trip, Way, trips_of, way_of
+from postal_track.prospects import (
+    Arrival,
+    Next,
+    arrival,
+    coming_next,
+    late,
+    papers,
+    paying,
+    todo,
+)
 from postal_track.retold import FOUND, Line, story
-
-
-class Spot(IntEnum):
-    """Where on the round a dossier is: even numbers are stations, odd ones the road."""
-
-    WITH_YOU = 0
-    TO_OFFICE = 1
-    AT_OFFICE = 2
-    TO_AGENCY = 3
-    AT_AGENCY = 4
-    BACK_TO_OFFICE = 5
-    BACK_AT_OFFICE = 6
-    TO_YOU = 7
-    WITH_YOU_AGAIN = 8
-
-
-@dataclass(frozen=True, slots=True)
-class Way:
-    """The part of the round that this dossier makes, and where it is now."""
-
-    first: Spot
-    last: Spot
-    now: Spot
-
-    @property
-    def finished(self) -> bool:
-        """Whether nothing of it is left."""
-        return self.now is self.last
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,13 +51,16 @@ class Telling:
     limbo: Words
     next: Next
     late: Words
+    late_by_agency: bool
     checking: tuple[Words, ...]
     todo: tuple[Words, ...]
     papers: tuple[Words, ...]
     fee: int
     paying: Words
+    arrival: Arrival | None
     way: Way
     where: Words
+    trips: tuple[Trip, ...]
     story: tuple[Line, ...]
 
 
@@ -86,20 +69,23 @@ def tell(f: Followed) -> Telling:
     leg = f.leg
     now = leg.now if leg else UNBORN
     coming = coming_next(f)
-    way = _way(f)
+    way = way_of(f)
     return Telling(
         holder=_holder(f),
         since=now.since,
         limbo=_limbo(f, now),
         next=coming,
         late=late(f, coming),
+        late_by_agency=coming.owed_by_agency,
         checking=tuple(FOUND[kind] for kind in f.checking),
         todo=tuple(todo(f)),
         papers=papers(f) if leg and _to_be_packed(leg) else (),
         fee=leg.fee if leg and leg.homeward and now.stage not in ENDED else 0,
         paying=paying(f),
+        arrival=arrival(f),
         way=way,
-        where=_SPOTS[way.now],
+        where=WHERE[way.now],
+        trips=trips_of(f),
         story=story(f),
     )
 
@@ -157,52 +143,3 @@ def _limbo(f: Followed, now: Custody) -> Words:
         f"Đang bàn giao cho {vi}, chờ bên nhận xác nhận.",
         f"It is being handed to {en}, who has yet to confirm.",
     )
-
-
-# The picture of the way
-
-_SPOTS = {
-    Spot.WITH_YOU: Words("ở chỗ Ông/Bà", "with you"),
-    Spot.TO_OFFICE: Words("trên đường đến bưu cục", "on the way to a post office"),
-    Spot.AT_OFFICE: Words("tại bưu cục", "at a post office"),
-    Spot.TO_AGENCY: Words("trên đường đến cơ quan", "on the way to the agency"),
-    Spot.AT_AGENCY: Words("tại cơ quan", "at the agency"),
-    Spot.BACK_TO_OFFICE: Words(
-        "trên đường từ cơ quan về bưu cục", "on the way back to a post office"
-    ),
-    Spot.BACK_AT_OFFICE: Words("tại bưu cục, trên đường về", "back at a post office"),
-    Spot.TO_YOU: Words("trên đường đến Ông/Bà", "on the way to you"),
-    Spot.WITH_YOU_AGAIN: Words("đã về đến Ông/Bà", "back with you"),
-}
-
-
-def _way(f: Followed) -> Way:
-    """Find the dossier's place on the round from citizen to agency and back."""
-    kinds = {leg.leg for leg in f.legs}
-    out = f.service != "receive" or not kinds.isdisjoint(FROM_CITIZEN)
-    back = f.service != "send" or not kinds.isdisjoint(TO_CITIZEN)
-    first = Spot.WITH_YOU if out else Spot.AT_AGENCY
-    last = Spot.WITH_YOU_AGAIN if back else Spot.AT_AGENCY
-    leg = f.leg
-    if leg is None or leg.leg is Leg.TRANSFER:
-        return Way(first, last, Spot.AT_AGENCY)
-    # The way back is the way out once more, from the agency.
-    return Way(first, last, Spot(_gone(leg) + (4 if leg.homeward else 0)))
-
-
-def _gone(leg: Stretch) -> int:
-    """Say how far an item is: 0 with its sender, 2 at an office, 4 at its end."""
-    stage, holder = leg.now.stage, leg.now.holder
-    if stage in (Stage.RECEIVED, Stage.DELIVERED):
-        return 4 if holder == leg.now.addressee else 0
-    if holder == leg.now.sender:
-        return 0
-    if holder.kind is PartyKind.OFFICE:
-        return 2
-    before_office = stage in (Stage.COLLECTED, Stage.IN_TRANSIT)
-    return 1 if before_office and not _was_at_office(leg) else 3
-
-
-def _was_at_office(leg: Stretch) -> bool:
-    takers = (each.event.taker for each in leg.stands)
-    return any(taker and taker.kind is PartyKind.OFFICE for taker in takers)

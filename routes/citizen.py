@@ -10,7 +10,7 @@ from litestar.enums import RequestEncodingType
 from litestar.params import Body, FromPath, FromQuery
 from litestar.response import Redirect, Template
 
-from postal_track import asks, following, glances, lookups, misses, wishes
+from postal_track import asks, following, glances, journey, lookups, misses, wishes
 from postal_track.errors import (
     BadInput,
     BadWaybill,
@@ -50,6 +50,7 @@ async def dossier_page(request: AnyRequest, token: FromPath[str]) -> Template:
             "by": spoken(by, followed.today) if by else None,
             "due": spoken(followed.due_on, followed.today) if followed.due_on else None,
             "spaced": spaced,
+            "STATE": journey.STATE,
             "hotline": settings().HOTLINE,
             "wishes": await wishes.on_page(token),
             "acts": [

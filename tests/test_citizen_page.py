@@ -30,8 +30,9 @@ from postal_track.custody import (
 from postal_track.followed import Followed, Happening, Paper, Stretch, Words, spoken
 from postal_track.following import initials
 from postal_track.handoffs import Proof
+from postal_track.journey import Spot
 from postal_track.retold import by_days, story
-from postal_track.telling import Spot, tell
+from postal_track.telling import tell
 from tests.axe import assert_accessible
 from tests.cast import (
     ADDRESS,
