@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
 from typing import Any
@@ -59,14 +59,29 @@ async def expected(
     rows = await connection.fetch(_UNDER_WAY, sorted(waybills))
     running = {row["waybill"]: r for row in rows if (r := _running(row, now))}
     rows = [row for row in rows if row["waybill"] in running]
-    known = await _known(connection, {_way(row) for row in rows})
-    told = {
-        row["waybill"]: expect(
-            known[_way(row)], running[row["waybill"]], now, row["promised_on"]
-        )
-        for row in rows
-    }
-    return {waybill: each for waybill, each in told.items() if each is not None}
+    ways = {way for row in rows for way in (_way(row), _kin(_way(row)))}
+    known = await _known(connection, ways)
+    told: dict[str, Expected] = {}
+    for row in rows:
+        for way in (_kin(_way(row)), _way(row)):  # what is said last counts
+            said = expect(known[way], running[row["waybill"]], now, row["promised_on"])
+            if said is not None and (said.learned or row["waybill"] not in told):
+                told[row["waybill"]] = said
+    return told
+
+
+_SAME_WAY = {
+    Leg.SUPPLEMENT: Leg.DOSSIER,
+    Leg.OLD_PAPERS: Leg.DOSSIER,
+    Leg.BRING_BACK: Leg.RESULT,
+    Leg.SLIP: Leg.RESULT,
+}
+
+
+def _kin(way: Way) -> Way:
+    """Give the kind of leg that goes the same way more often."""
+    leg = _SAME_WAY.get(Leg(way.leg))
+    return replace(way, leg=leg.value) if leg else way
 
 
 async def expected_after(

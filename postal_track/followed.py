@@ -253,12 +253,16 @@ UNTIL = Words("\u2013", "\u2013")
 
 
 def called(day: date, today: date) -> Words:
-    """Name a day that is not far off, shortly: ``thứ Tư 25/11``, ``Wed 25 Nov``."""
+    """Name a day that is not far off: ``thứ Tư 25/11``, ``Wednesday 25 Nov``.
+
+    No line breaks within it.
+    """
     near = {
         0: Words("hôm nay", "today"),
         1: Words("ngày mai", "tomorrow"),
     }.get((day - today).days, _WEEKDAYS[day.weekday()])
-    return near + Words(f" {day:%-d/%-m}", f" {day:%-d %b}")
+    said = near + Words(f" {day:%-d/%-m}", f" {day:%-d %b}")
+    return Words(*(each.replace(" ", "\u00a0") for each in said))
 
 
 def spoken(day: date, today: date) -> Words:

@@ -83,6 +83,9 @@ STATE = {
 }
 
 
+TRIP_STATE = STATE | {State.NOW: Words("đang đi", "under way")}
+
+
 @dataclass(frozen=True, slots=True)
 class Station:
     """One station of the round. ``when``: the day it was reached, or is to be."""

@@ -50,7 +50,7 @@ async def dossier_page(request: AnyRequest, token: FromPath[str]) -> Template:
             "by": spoken(by, followed.today) if by else None,
             "due": spoken(followed.due_on, followed.today) if followed.due_on else None,
             "spaced": spaced,
-            "STATE": journey.STATE,
+            "states": journey.TRIP_STATE,
             "hotline": settings().HOTLINE,
             "wishes": await wishes.on_page(token),
             "acts": [

@@ -27,6 +27,7 @@ from postal_track.custody import (
     Stage,
     Step,
 )
+from postal_track.estimates import Expected, Scope
 from postal_track.followed import Followed, Happening, Paper, Stretch, Words, spoken
 from postal_track.following import initials
 from postal_track.handoffs import Proof
@@ -363,6 +364,89 @@ class TestThePicture:
         assert (out.first, out.last) == (Spot.WITH_YOU, Spot.AT_AGENCY)
         back = tell(known(service="receive")).way
         assert (back.first, back.last) == (Spot.AT_AGENCY, Spot.WITH_YOU_AGAIN)
+
+    def test_every_station_says_how_far_it_is_and_when(self) -> None:
+        early = Expected(date(2026, 11, 25), DUE, date(2026, 11, 27), Scope.PAIR, 90)
+        f = known(leg(TOGETHER[:4]), expected={"DH100000015VN": early})
+        told = [(each.state.value, each.when.vi) for each in tell(f).way.stations]
+        assert told == [
+            ("done", "23/11"),
+            ("done", "23/11"),
+            ("ahead", "25/11\u201327/11"),
+            ("ahead", ""),
+            ("ahead", ""),
+        ]
+        assert tell(f).way.told.en.startswith("You send: done 23 Nov. The post: done")
+
+    def test_what_an_office_or_a_carrier_brings_back_has_left_the_agency(self) -> None:
+        for taker, spot in ((OFFICE, Spot.BACK_AT_OFFICE), (ALICE, Spot.TO_YOU)):
+            born = replace(BACK[0], by=ALICE, place=OFFICE, taker=taker)
+            home = leg([born], Leg.BRING_BACK)
+            if taker == ALICE:
+                spot = Spot.BACK_TO_OFFICE
+            assert tell(known(leg(TOGETHER[:4]), home)).way.now is spot
+
+
+class TestWhenItArrives:
+    RANGE = Expected(DUE, DUE, date(2026, 11, 27), Scope.DISTRICT, 90)
+
+    def test_a_range_is_told_with_how_sure_it_is(self) -> None:
+        told = tell(known(leg(TOGETHER[:3]), expected={"DH100000015VN": self.RANGE}))
+        assert told.arrival
+        assert told.arrival.what.en == "Expected at Public service centre"
+        between = told.arrival.between.en.replace("\u00a0", " ")
+        assert between == "Wednesday 25 Nov \u2013 Friday 27 Nov"
+        assert "8 came within this time" in told.arrival.learned.en
+        assert "of the same area" in told.arrival.learned.en
+        assert not told.arrival.slow
+
+    def test_who_is_slower_than_most_is_told_so(self) -> None:
+        slow = replace(self.RANGE, slow=True)
+        told = tell(known(leg(BACK[:3], Leg.RESULT), expected={"DH100000015VN": slow}))
+        assert told.arrival
+        assert told.arrival.what.en == "Expected with you"
+        assert told.arrival.slow
+
+    def test_a_mere_promise_is_no_expectation(self) -> None:
+        promised = Expected(DUE, DUE, DUE, Scope.PROMISE)
+        f = known(leg(TOGETHER[:3]), expected={"DH100000015VN": promised})
+        assert tell(f).arrival is None
+        assert (
+            "promised at Public service centre 25 Nov 2026" in tell(f).trips[0].said.en
+        )
+
+    def test_the_result_can_be_looked_forward_to(self) -> None:
+        told = tell(known(leg(TOGETHER), due_on=DUE, hoped=self.RANGE))
+        assert told.arrival
+        assert told.arrival.what.en == "The result is expected with you"
+        assert told.trips[-1].said.en.endswith(
+            "expected with you 25 Nov 2026\u201327 Nov 2026."
+        )
+
+
+class TestLegByLeg:
+    def test_every_leg_has_its_line_and_its_state(self) -> None:
+        supplement = leg(TOGETHER[:2], Leg.SUPPLEMENT)
+        told = tell(known(leg(TOGETHER), supplement)).trips
+        assert [(each.called.en, each.state.value) for each in told] == [
+            ("Your dossier, out", "done"),
+            ("Further papers, out", "now"),
+            ("The result, back to you", "ahead"),
+        ]
+        assert told[0].said.en == "With Public service centre since 23 Nov 2026."
+        assert told[1].said.en == "With Bưu cục Long Xuyên."
+
+    def test_who_sends_only_waits_for_no_result(self) -> None:
+        assert len(tell(known(leg(TOGETHER), service="send")).trips) == 1
+
+    @pytest.mark.parametrize("kind", Leg)
+    @pytest.mark.parametrize("step", Step)
+    def test_any_leg_at_any_step_has_a_line_in_both_languages(
+        self, kind: Leg, step: Step
+    ) -> None:
+        event = Event(step, ALICE, MONDAY, place=OFFICE, taker=ALICE, towards=HUB)
+        for trip in tell(known(leg([*TOGETHER[:2], event], kind))).trips:
+            assert all(each.endswith(".") for each in trip.said)
 
 
 class TestTheStory:

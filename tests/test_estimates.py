@@ -353,6 +353,16 @@ async def test_elsewhere_the_province_is_what_is_known(
     assert told.scope is Scope.PROVINCE
 
 
+async def test_a_kind_that_is_rare_goes_as_the_usual_one_does(
+    cast: Cast, database: Any
+) -> None:
+    await remember(database, cast, Leg.DOSSIER, wait=1, way=2, last=1)
+    waybill = await travel(cast, "accepted")
+    await database.execute("UPDATE item SET leg = 'supplement'")
+    told = await expected(waybill)
+    assert told.scope is Scope.PAIR
+
+
 async def test_what_is_missing_has_no_day(cast: Cast, database: Any) -> None:
     await remember(database, cast, Leg.DOSSIER, wait=1, way=2, last=1)
     waybill = await travel(cast, "arrived")
