@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time
 from enum import StrEnum
 from itertools import accumulate
@@ -181,6 +181,12 @@ class Expected:
     def learned(self) -> bool:
         """Whether it says more than the promise."""
         return self.scope is not Scope.PROMISE
+
+    def not_before(self, day: date) -> Expected:
+        """Put it off to a day that somebody chose."""
+        days = (self.first, self.likely, self.last)
+        first, likely, last = (max(each, day) for each in days)
+        return replace(self, first=first, likely=likely, last=last)
 
 
 @dataclass(frozen=True, slots=True)

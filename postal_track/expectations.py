@@ -50,14 +50,23 @@ class Way:
 
 
 async def expected(
-    connection: Connection, waybills: Collection[str], now: datetime
+    connection: Connection,
+    waybills: Collection[str],
+    now: datetime,
+    wished: Mapping[str, date] | None = None,
 ) -> dict[str, Expected]:
     """Say when each of these items will be with its addressee, as far as can be said.
 
     What has ended, is missing, astray or waits for its citizen has no day: absent.
+    ``wished``: the day that a citizen chose for the post to come.
     """
+    wished = wished or {}
     rows = await connection.fetch(_UNDER_WAY, sorted(waybills))
-    running = {row["waybill"]: r for row in rows if (r := _running(row, now))}
+    running = {
+        row["waybill"]: r
+        for row in rows
+        if (r := _running(row, now, wished.get(row["waybill"])))
+    }
     rows = [row for row in rows if row["waybill"] in running]
     ways = {way for row in rows for way in (_way(row), _kin(_way(row)))}
     known = await _known(connection, ways)
@@ -67,7 +76,10 @@ async def expected(
             said = expect(known[way], running[row["waybill"]], now, row["promised_on"])
             if said is not None and (said.learned or row["waybill"] not in told):
                 told[row["waybill"]] = said
-    return told
+    return {
+        waybill: said.not_before(wished[waybill]) if waybill in wished else said
+        for waybill, said in told.items()
+    }
 
 
 _SAME_WAY = {
@@ -133,9 +145,11 @@ def _way(row: Record | Mapping[str, Any]) -> Way:
     return Way(row["leg"], row["origin"], row["destination"])
 
 
-def _running(row: Record, now: datetime) -> Running | None:
+def _running(row: Record, now: datetime, wished: date | None) -> Running | None:
     """Tell in which stretch of its time an item is."""
     stage = Stage(row["stage"])
+    if stage is Stage.BOOKED and wished is not None and wished > _day(now):
+        return Running(Phase.WAY, datetime.combine(wished, time(12), LOCAL))
     if stage in _WAITING:
         return Running(Phase.WAIT, row["born"])
     if stage in _ON_THE_ROUND and row["out"]:

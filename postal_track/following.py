@@ -108,6 +108,12 @@ async def _followed(connection: Connection, row: Record, at: datetime) -> Follow
         connection, [number], at.astimezone(LOCAL).date()
     )
     waybills = [leg.waybill for leg in legs]
+    wished_on = _wished(legs, wanted, number)
+    wished = {
+        leg.waybill: wished_on
+        for leg in legs
+        if wished_on and instructions.way_of(leg.leg, leg.now)
+    }
     agency = Party(PartyKind.AGENCY, row["agency"])
     office = Party(PartyKind.OFFICE, row["office"])
     private = row["sensitive"]
@@ -132,11 +138,11 @@ async def _followed(connection: Connection, row: Record, at: datetime) -> Follow
         legs=legs,
         pickup=_pickup(code),
         checking=tuple(Kind(each["kind"]) for each in checking),
-        expected=await expectations.expected(connection, waybills, at),
+        expected=await expectations.expected(connection, waybills, at, wished),
         hoped=await _hoped(connection, row, legs, at),
         tries=settings().DELIVERY_ATTEMPTS,
         hold_days=settings().HOLD_DAYS,
-        wished_on=_wished(legs, wanted, number),
+        wished_on=wished_on,
     )
 
 

@@ -344,6 +344,21 @@ async def test_items_under_way_are_told_by_where_they_are(
     assert told.scope is Scope.PAIR
 
 
+async def test_a_day_that_the_citizen_chose_is_waited_for(
+    cast: Cast, database: Any
+) -> None:
+    await remember(database, cast, Leg.DOSSIER, wait=1, way=2, last=1)
+    waybill = await travel(cast, "booked")
+    chosen = promises.add_working_days(datetime.now(UTC).date(), 6)
+    async with transaction() as connection:
+        told = await expectations.expected(
+            connection, [waybill], datetime.now(UTC), {waybill: chosen}
+        )
+    assert told[waybill].likely == promises.add_working_days(chosen, 2)
+    later = told[waybill].not_before(chosen + timedelta(days=30))
+    assert later.first == later.last == chosen + timedelta(days=30)
+
+
 async def test_elsewhere_the_province_is_what_is_known(
     cast: Cast, database: Any
 ) -> None:
