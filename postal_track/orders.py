@@ -124,8 +124,11 @@ def plain(text: str) -> str:
     return " ".join(visible.split())
 
 
-async def read(order: Order) -> Draft:
-    """Read an order and note everything that is wrong with it. Raises nothing."""
+async def read(order: Order, *, ask: bool = True) -> Draft:
+    """Read an order and note everything that is wrong with it. Raises nothing.
+
+    Without ``ask`` no geocoder is waited for.
+    """
     papers = [replace(each, name=plain(each.name)) for each in order.papers]
     codes = [(plain(source), plain(code)) for source, code in order.codes]
     draft = Draft(
@@ -149,7 +152,7 @@ async def read(order: Order) -> Draft:
         ("recipient", order.recipient),
     ):
         if person is not None:
-            await _read_person(draft, part, person)
+            await _read_person(draft, part, person, ask=ask)
     return draft
 
 
@@ -238,7 +241,9 @@ def _read_money(draft: Draft) -> None:
         )
 
 
-async def _read_person(draft: Draft, part: str, given: PersonGiven) -> None:
+async def _read_person(
+    draft: Draft, part: str, given: PersonGiven, *, ask: bool
+) -> None:
     name, address = plain(given.name), plain(given.address)
     phone = ""
     if not name:
@@ -258,7 +263,7 @@ async def _read_person(draft: Draft, part: str, given: PersonGiven) -> None:
         _too_long(draft, f"{part}.address", LONGEST_LINE)
     else:
         try:
-            located = await locate(address, plain(given.ward))
+            located = await locate(address, plain(given.ward), ask=ask)
         except BadAddress as fault:
             draft.problems.append(Problem.of(f"{part}.ward", fault))
         else:

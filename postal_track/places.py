@@ -112,15 +112,16 @@ def _radius_m(ward: Ward) -> float:
     return 1.5 * math.sqrt(ward.area_km2 / math.pi) * 1000
 
 
-async def locate(address: str, ward: str = "") -> Located:
+async def locate(address: str, ward: str = "", *, ask: bool = True) -> Located:
     """Find where an address is; `ward` is its code or name, when a person chose it.
 
+    Without ``ask`` no geocoder is asked: of a long list the wards' centres will do.
     Raises BadAddress when no ward was chosen and the address can mean none or several.
     """
     found = find_ward(ward) if ward.strip() else _read_ward(address)
     if found is None:
         raise BadAddress
-    return await _geocoder().locate(address, found)
+    return await _geocoder().locate(address, found) if ask else centroid(found)
 
 
 def _read_ward(address: str) -> Ward | None:
