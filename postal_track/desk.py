@@ -247,13 +247,14 @@ async def registrable(
             said,
             row["id"],
         )
-    problems = [*_code_faults(said, taken=taken), *_due_faults(due_on, row["since"])]
+    problems = [*code_faults(said, taken=taken), *due_faults(due_on, row["since"])]
     if problems:
         raise BadInput(tuple(problems))
     return Party(PartyKind.AGENCY, row["agency"]), said
 
 
-def _code_faults(code: str, *, taken: bool) -> list[Problem]:
+def code_faults(code: str, *, taken: bool) -> list[Problem]:
+    """Say what is wrong with a dossier code. ``taken``: another dossier has it."""
     if not _CODE.fullmatch(code):
         return [
             Problem(
@@ -273,7 +274,8 @@ def _code_faults(code: str, *, taken: bool) -> list[Problem]:
     return []
 
 
-def _due_faults(due_on: date | None, since: datetime) -> list[Problem]:
+def due_faults(due_on: date | None, since: datetime) -> list[Problem]:
+    """Say what is wrong with a due date of what was received ``since`` then."""
     received = since.astimezone(LOCAL).date()
     if due_on is None:
         return [Problem("due_on", "Give the due date.", "Hãy ghi ngày hẹn trả.")]

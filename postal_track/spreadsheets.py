@@ -205,7 +205,7 @@ def text(given: str) -> list[Row]:
     if lines and lines[0].lower().startswith("sep="):  # Excel's own hint
         lines, skipped = lines[1:], 1
     reader = csv.reader(lines, delimiter=_separator(lines))
-    rows = []
+    rows: list[Row] = []
     try:
         for cells in reader:
             row = Row(reader.line_num + skipped, _trimmed(map(_unquoted, cells)))
