@@ -536,7 +536,7 @@ def _hand_over(now: Custody, event: Event) -> dict[str, Any]:
         }
     if event.step is Step.RELEASED:
         return {"released_to": event.towards, "released_at": event.at}
-    if event.step is Step.RECALLED:
+    if event.step in _ENDS_LIMBO:
         return {"released_to": None, "released_at": None}
     if event.taker is None:
         return {}
@@ -550,6 +550,16 @@ def _hand_over(now: Custody, event: Event) -> dict[str, Any]:
         "bound_for": now.addressee if event.step is Step.OUT else event.towards,
     }
 
+
+_ENDS_LIMBO = frozenset(
+    {
+        Step.RECALLED,
+        Step.REFUSED,  # by whom it was promised to: it goes back as another item
+        Step.CANCELLED,
+        Step.LOST,
+    }
+)
+"""Steps after which nobody is waited for, though custody stays."""
 
 _STAGE_AFTER: dict[Step, Stage] = {
     Step.BOOKED: Stage.BOOKED,

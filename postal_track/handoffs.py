@@ -212,6 +212,7 @@ def _tell(sheet: Sheet, claim: Claim, chain: Chain) -> Outcome:
     if late and Kind.OUT_OF_ORDER not in found and _breaks_the_story(chain, now, event):
         found.append(Kind.OUT_OF_ORDER)
     found = list(dict.fromkeys(found))  # what was seen may be what the rules flag
+    was = chain.custody.stage
     chain.add(event, _line(sheet, scan, proof), found, _private(scan))
     for kind in found:
         open_irregularity(
@@ -223,7 +224,8 @@ def _tell(sheet: Sheet, claim: Claim, chain: Chain) -> Outcome:
         sheet.registrations.append(
             (chain.dossier, scan.dossier_code.strip(), scan.due_on)
         )
-    _follow_up(sheet, chain, event, scan)
+    if chain.custody.stage is not was:  # what was told before has had its consequences
+        _follow_up(sheet, chain, event, scan)
     if not late or _told_before(chain, at):
         authorised = scan.proof is not None and scan.proof.receiver == "authorised"
         sheet.occasions.append(

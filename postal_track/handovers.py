@@ -226,6 +226,8 @@ async def _begin_bag(
     connection: Connection, id: UUID, actor: Actor, way: Way, text: str
 ) -> UUID:
     number = bags.number_of(text)
+    if actor.role is Role.CARRIER:
+        raise NotAllowed  # he carries it closed; a house opens it
     bag = (await bags.lock(connection, [number])).get(number)
     in_hand = parse_code(text).tag is not None  # only who has it reads its label
     parties = {bag.destination, bag.holder, bag.released_to} if bag else set()
@@ -279,7 +281,7 @@ async def _begin_pile(
             AND {_PROMISED.format(to="$2::text[]")} ORDER BY id
         """,  # noqa: S608 - constants
         str(giver),
-        [str(receiver)],
+        [str(receiver), str(to or receiver)],
     )
     if not items:
         raise NotFound
@@ -292,12 +294,16 @@ _PROMISED = """(released_to = ANY({to}) OR (stage IN ('out_for_delivery', 'attem
 
 
 def _receiver(actor: Actor, to: Party | None) -> Party:
-    """Say for whom he receives: a carrier for himself, others for their place."""
+    """Say for whom he receives: a carrier for himself, others for their place.
+
+    An officer takes for his agency even what was promised to himself.
+    """
     if actor.role is Role.CARRIER:
         return actor.party
     if to is not None and to not in _mine(actor):
         raise NotYourPlace
-    receiver = to or actor.place
+    own = actor.role is Role.OFFICER and to == actor.party
+    receiver = actor.place if own or to is None else to
     if receiver is None:
         raise NotYourPlace
     return receiver
@@ -673,9 +679,11 @@ def _step(actor: Actor, receiver: Party, now: Record) -> Step:
     if actor.role is Role.OFFICER:
         back = now["addressee"] == str(CITIZEN) and now["sender"] == str(receiver)
         return Step.RETURNED if back else Step.RECEIVED
-    if now["stage"] == Stage.READY:
+    counter = receiver.kind is PartyKind.OFFICE
+    if now["stage"] == Stage.READY and (counter or actor.role is Role.CARRIER):
         return Step.ACCEPTED
-    return Step.TAKEN if actor.role is Role.CARRIER else Step.ARRIVED
+    # What was promised to a clerk himself is his, and not his counter's.
+    return Step.ARRIVED if counter else Step.TAKEN
 
 
 # Looking

@@ -89,8 +89,8 @@ async def held(actor: Actor) -> tuple[list[Sight], list[Sight]]:
     async with transaction() as connection:
         holding = await connection.fetch(
             f"""
-            SELECT {_ITEM} FROM item i WHERE holder = ANY($1::text[])
-                AND {IN_HAND}
+            SELECT {_ITEM} FROM item i WHERE (holder = ANY($1::text[]) AND {IN_HAND})
+                OR (holder = ANY($1::text[]) AND released_to IS NOT NULL)
             ORDER BY since LIMIT {MOST_LISTED}
             """,  # noqa: S608 - constants
             mine,
@@ -100,7 +100,6 @@ async def held(actor: Actor) -> tuple[list[Sight], list[Sight]]:
             SELECT {_ITEM} FROM item i WHERE (released_to = ANY($1::text[])
                 OR (stage = 'booked' AND bound_for = ANY($1::text[])))
                 AND NOT holder = ANY($2::text[])
-                AND {IN_HAND}
             ORDER BY coalesce(released_at, since) LIMIT {MOST_LISTED}
             """,  # noqa: S608 - constants
             waiting,

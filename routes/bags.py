@@ -259,7 +259,8 @@ async def _page(
         and actor.role in (Role.CLERK, Role.SUPERVISOR),
         "holds": bag.holder in mine and not bag.loose and bag.opened_at is None,
         "takes": bag.holder not in mine and not bag.loose and bag.opened_at is None,
-        "opens": bool({bag.destination, bag.holder} & mine)
+        "opens": actor.role is not Role.CARRIER
+        and bool({bag.destination, bag.holder} & mine)
         and not bag.loose
         and bag.opened_at is None
         and not (bag.holder == bag.origin and bag.holder in mine),
