@@ -85,6 +85,17 @@ async def record(scans: Sequence[Scan]) -> list[Outcome]:
     """
     if not scans:
         return []
+    outcomes, told = await write_down(scans)
+    await outgoing.poke(told)
+    return outcomes
+
+
+async def write_down(scans: Sequence[Scan]) -> tuple[list[Outcome], list[int]]:
+    """Do as ``record`` does, as a part of the caller's transaction.
+
+    With the answers go the ids of the texts, of which the worker hears after the
+    caller's commit: before it there is nothing for him to send.
+    """
     claims = [Claim.of(scan) for scan in scans]
     async with transaction() as connection:
         bagged = Bagged(each=claims)
@@ -104,8 +115,7 @@ async def record(scans: Sequence[Scan]) -> list[Outcome]:
             if claim.scan.id not in outcomes:
                 outcomes[claim.scan.id] = sum_up(sheet, claim, bagged, outcomes)
         told = await write(connection, sheet)
-    await outgoing.poke(told)
-    return [_answer(sheet, claim, outcomes[claim.scan.id]) for claim in claims]
+    return [_answer(sheet, claim, outcomes[claim.scan.id]) for claim in claims], told
 
 
 async def _prepare(

@@ -15,7 +15,7 @@ from uuid import UUID, uuid5
 
 from asyncpg import Connection, Record, UniqueViolationError
 
-from postal_track import bags
+from postal_track import bags, outgoing
 from postal_track.bags import Bag
 from postal_track.chronicle import IN_HAND
 from postal_track.custody import (
@@ -44,7 +44,7 @@ from postal_track.errors import (
     UnknownBag,
     UnknownWaybill,
 )
-from postal_track.handoffs import Outcome, Scan, record
+from postal_track.handoffs import Outcome, Scan, write_down
 from postal_track.labels import genuine, parse_code
 from postal_track.settings import settings
 from postal_track.staff import Actor
@@ -444,6 +444,7 @@ async def finish(
     ``rollback``: with any difference nothing moves. Safe to repeat. Raises ``BadInput``
     naming every item that nothing was said of and every difference without a reason.
     """
+    told: list[int] = []
     async with transaction() as connection:
         row = await _locked(connection, id, actor)
         if row["ended_at"] is None:
@@ -454,7 +455,7 @@ async def finish(
             differs = any(line.outcome is not Found.PRESENT for line in lines)
             undone = mode is Mode.ROLLBACK and differs
             if not undone:
-                await _accept(connection, row, actor, lines)
+                told = await _accept(connection, row, actor, lines)
             await connection.execute(
                 """
                 UPDATE handover SET mode = $2, ending = $3, ended_at = now(),
@@ -467,6 +468,7 @@ async def finish(
                 actor.staff,
                 note.strip()[:240],
             )
+    await outgoing.poke(told)
     return await session(id, actor)
 
 
@@ -589,8 +591,11 @@ def _complete(row: Record, lines: Sequence[Line], note: str) -> None:
 
 async def _accept(
     connection: Connection, row: Record, actor: Actor, lines: Sequence[Line]
-) -> None:
-    """Move custody of what is there and report what is missing, in one list."""
+) -> list[int]:
+    """Move custody of what is there and report what is missing, in one list.
+
+    The ids of the texts that are due.
+    """
     bag = None
     if row["bag"] is not None:
         bag = (await bags.lock(connection, [row["bag"]]))[row["bag"]]
@@ -607,7 +612,7 @@ async def _accept(
         for line in lines
         for scan in _scans(row, actor, line, known[line.waybill], bag)
     ]
-    outcomes = await record(scans)
+    outcomes, told = await write_down(scans)
     if refused := [outcome for outcome in outcomes if outcome.error is not None]:
         raise _refusal(refused)
     if bag is not None:
@@ -621,6 +626,7 @@ async def _accept(
             actor.staff,
             row["receiver"],
         )
+    return told
 
 
 def _refusal(refused: Sequence[Outcome]) -> BadInput:

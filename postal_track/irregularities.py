@@ -14,7 +14,7 @@ from uuid import UUID
 
 from asyncpg import Connection, Record
 
-from postal_track import chronicle, complaints, reach
+from postal_track import chronicle, complaints, outgoing, reach
 from postal_track.custody import (
     SYSTEM,
     Custody,
@@ -41,7 +41,7 @@ from postal_track.errors import (
     Problem,
     UnknownWaybill,
 )
-from postal_track.handoffs import Scan, record, to_be_ended_by
+from postal_track.handoffs import Scan, to_be_ended_by, write_down
 from postal_track.labels import parse_code
 from postal_track.orders import plain
 from postal_track.reach import LARGEST_KEY, Values
@@ -309,12 +309,13 @@ async def report_missing(
             note=plain(note)[:LONGEST_DETAIL],
             device="page",
         )
-        (outcome,) = await record([said])
+        (outcome,), told = await write_down([said])
         if outcome.error is not None:
             raise outcome.error
         number = await connection.fetchval(
             "SELECT id FROM irregularity WHERE event = $1 AND kind = 'missing'", id_
         )
+    await outgoing.poke(told)
     return int(number)
 
 
@@ -343,7 +344,7 @@ async def declare_lost(id_: UUID, number: int, words: str, actor: Actor) -> str:
             note=said,
             device="page",
         )
-        (outcome,) = await record([scan])
+        (outcome,), told = await write_down([scan])
         if outcome.error is not None:
             raise outcome.error
         await connection.execute(
@@ -357,6 +358,7 @@ async def declare_lost(id_: UUID, number: int, words: str, actor: Actor) -> str:
             actor.staff,
             said,
         )
+    await outgoing.poke(told)
     return claim
 
 

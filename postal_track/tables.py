@@ -262,7 +262,9 @@ class Item(Table):
     id = BigSerial(primary_key=True)
     waybill = Char(length=13, unique=True)
     dossier = ForeignKey(Dossier, null=False, on_delete=OnDelete.restrict)
-    leg = Varchar(length=12)  # at its birth the only open one of its dossier, by trigger
+    leg = Varchar(
+        length=12
+    )  # at its birth the only open one of its dossier, by trigger
     promised_on = Date(null=True, default=None)
     fee = Integer(default=0)  # VND that was open when it set out; now: `charges`
     created_at = Timestamptz()

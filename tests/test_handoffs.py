@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 
 from postal_track import audit, codes
-from postal_track.bookings import print_pool
+from postal_track.bookings import Announcement, announce_result, print_pool
 from postal_track.custody import CITIZEN, Kind, Party, PartyKind, Reason, Stage, Step
 from postal_track.errors import (
     BadCode,
@@ -777,3 +777,52 @@ async def test_of_two_times_out_only_the_newer_code_is_sent(
         "SELECT body FROM sms_message WHERE template = 'S07_out' ORDER BY id DESC"
     )
     assert await code_for(waybill, "delivery") in body
+
+
+# What comes twice, or comes back
+
+
+async def test_two_officers_refuse_at_once_and_one_envelope_goes_back(
+    cast: Cast, database: Any
+) -> None:
+    waybill = await travel(cast, "out")
+    twice = [
+        scan(cast.charlie, Step.REFUSED, waybill, reason=Reason.WRONG_PAPERS)
+        for _ in range(2)
+    ]
+    first, second = await record(twice)
+    assert (first.error, second.error) == (None, None)
+    assert Kind.OUT_OF_ORDER in second.remarks
+    legs = await database.fetch("SELECT leg FROM item ORDER BY id")
+    assert [row["leg"] for row in legs] == ["dossier", "bring_back"]
+
+
+async def test_a_result_that_turns_up_after_another_was_made_is_recorded(
+    cast: Cast, database: Any
+) -> None:
+    waybill = await travel(cast, "carried")
+    await one(cast.charlie, Step.RETURNED, waybill)
+    token = await database.fetchval("SELECT token FROM dossier")
+    again = await announce_result(
+        Announcement(id=uuid4(), token=token, originals=1, copies=0, fee=0),
+        cast.charlie,
+    )
+    assert again != waybill
+    found = await one(cast.alice, Step.TAKEN, waybill)
+    assert found.error is None
+    assert Kind.OUT_OF_ORDER in found.remarks
+    assert found.item is not None
+    assert found.item.custody.holder == cast.alice.party
+
+
+@pytest.mark.parametrize("step", [Step.REFUSED, Step.LOST])
+async def test_nobody_is_waited_for_once_a_promised_item_has_ended(
+    cast: Cast, step: Step
+) -> None:
+    waybill = await travel(cast, "out")
+    await one(cast.alice, Step.RELEASED, waybill, to=cast.charlie.place)
+    who = cast.charlie if step is Step.REFUSED else cast.dora
+    ended = await one(who, step, waybill, reason=Reason.WRONG_PAPERS)
+    assert ended.error is None
+    assert ended.item is not None
+    assert ended.item.custody.released_to is None

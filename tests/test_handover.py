@@ -13,7 +13,7 @@ from playwright.async_api import Page
 
 from postal_track import bags, handovers
 from postal_track.custody import Party, PartyKind, Reason, Step
-from postal_track.errors import BadInput, Conflict, NotFound, UnknownBag
+from postal_track.errors import BadInput, Conflict, NotAllowed, NotFound, UnknownBag
 from postal_track.handoffs import Scan, record
 from postal_track.handovers import Found, Mode, Said, Session, Way
 from postal_track.labels import bag_url
@@ -353,6 +353,49 @@ async def test_what_is_out_with_a_carrier_is_announced_to_its_agency(
     )
     session = await handovers.count(session.id, cast.charlie, 1)
     assert [line.waybill for line in session.lines or ()] == [waybill]
+
+
+async def test_what_was_promised_to_a_clerk_himself_becomes_his(
+    cast: Cast, database: Any
+) -> None:
+    waybill = await travel(cast, "out")
+    await scan(cast.alice, waybill, Step.RELEASED, to=cast.bob.party)
+    session = await handovers.begin(
+        uuid4(),
+        cast.bob,
+        way=Way.EACH,
+        giver=cast.alice.party,
+        receiver=cast.bob.party,
+    )
+    await handovers.finish(session.id, cast.bob, Mode.PROCEED, here(session))
+    assert (await state(database, waybill))[0] == str(cast.bob.party)
+
+
+async def test_what_was_promised_to_an_officer_himself_becomes_his_agencys(
+    cast: Cast, database: Any
+) -> None:
+    waybill = await travel(cast, "out")
+    await scan(cast.alice, waybill, Step.RELEASED, to=cast.charlie.party)
+    session = await handovers.begin(
+        uuid4(),
+        cast.charlie,
+        way=Way.EACH,
+        giver=cast.alice.party,
+        receiver=cast.charlie.party,
+    )
+    assert session.receiver == agency(cast)
+    await handovers.finish(session.id, cast.charlie, Mode.PROCEED, here(session))
+    assert (await state(database, waybill))[0] == str(agency(cast))
+
+
+@pytest.mark.usefixtures("server")
+async def test_a_carrier_takes_a_bag_whole_and_opens_none(cast: Cast) -> None:
+    number, _ = await bag_for(cast, agency(cast), 1)
+    with pytest.raises(NotAllowed):
+        await opened(cast, number, cast.alice)
+    async with await visitor(cast.alice, "en") as client:
+        page = (await client.get(f"/bags/{number}")).text
+    assert "Open it and count" not in page
 
 
 async def test_left_off_it_can_be_begun_anew(cast: Cast) -> None:
