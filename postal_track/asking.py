@@ -377,14 +377,21 @@ async def _try(
     connection: Connection, row: Record, given: str
 ) -> PostalTrackError | None:
     state, now = State(row["state"]), datetime.now(UTC)
-    if state in (State.CONFIRMED, State.APPLIED):
-        return None  # the same form again
-    if state is not State.ASKED or row["expires_at"] <= now:
+    good = row["wrong"] < TRIES and row["code_until"] > now
+    done = state in (State.CONFIRMED, State.APPLIED)
+    if not done and (state is not State.ASKED or row["expires_at"] <= now):
         return RequestOver()
-    if row["wrong"] >= TRIES or row["code_until"] <= now:
-        return CodeSpent()
+    if not good:
+        return RequestOver() if done else CodeSpent()
     right = digits(row["id"], row["nonce"], row["digest"])
-    if hmac.compare_digest("".join(given.split()).encode(), right.encode()):
+    if not hmac.compare_digest("".join(given.split()).encode(), right.encode()):
+        # Also what is done already is told only to who has the code.
+        await connection.execute(
+            "UPDATE citizen_request SET wrong = wrong + 1 WHERE id = $1", row["id"]
+        )
+        left = TRIES - row["wrong"] - 1
+        return BadCode(left=left) if left else CodeSpent()
+    if not done:
         await connection.execute(
             """
             UPDATE citizen_request SET state = 'confirmed', confirmed_at = now()
@@ -392,12 +399,7 @@ async def _try(
             """,
             row["id"],
         )
-        return None
-    await connection.execute(
-        "UPDATE citizen_request SET wrong = wrong + 1 WHERE id = $1", row["id"]
-    )
-    left = TRIES - row["wrong"] - 1
-    return BadCode(left=left) if left else CodeSpent()
+    return None
 
 
 # Doing

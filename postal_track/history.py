@@ -12,8 +12,9 @@ from uuid import UUID
 
 from asyncpg import Connection, Record
 
-from postal_track import clocks, reach, readings
+from postal_track import clocks, instructions, reach, readings
 from postal_track.addresses import wards
+from postal_track.asks import Act, State, Way
 from postal_track.chronicle import custody_of, entry_of, event_of
 from postal_track.clock import Clock
 from postal_track.corrections import hindrance
@@ -37,6 +38,7 @@ from postal_track.errors import (
     NotFound,
     Problem,
 )
+from postal_track.instructions import NOTHING, Instruction
 from postal_track.ledger import first_break
 from postal_track.orders import plain
 from postal_track.phones import mask
@@ -146,6 +148,15 @@ class Chain:
 
 
 @dataclass(frozen=True, slots=True)
+class Requested:
+    """Something that the citizen asked for and confirmed by a code."""
+
+    act: Act
+    state: State
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class History:
     """An item, all of it. ``others`` are the dossier's other items, by waybill.
 
@@ -174,6 +185,9 @@ class History:
     persons: tuple[Person, ...]
     shown: bool
     names: dict[Party, Named]
+    wanted: Instruction = NOTHING
+    way: Way | None = None
+    requests: tuple[Requested, ...] = ()
 
 
 async def history(waybill: str, actor: Actor, *, show: bool = False) -> History:
@@ -193,6 +207,8 @@ async def history(waybill: str, actor: Actor, *, show: bool = False) -> History:
         persons = await connection.fetch(_PERSONS, item["dossier"])
         troubles = await connection.fetch(_TROUBLES, item["id"])
         places = await _places(connection, rows)
+        wishes = await instructions.of_dossiers(connection, [item["dossier"]])
+        asked = await connection.fetch(_ASKED, item["dossier"])
         times = await clocks.of_dossiers(connection, [item["dossier"]])
         if show:
             await readings.note(actor, [item["dossier"]], "item")
@@ -202,6 +218,10 @@ async def history(waybill: str, actor: Actor, *, show: bool = False) -> History:
     agency = Party(PartyKind.AGENCY, item["agency"])
     office = Party(PartyKind.OFFICE, item["office"])
     parties = {agency, office} | _parties(custody, lines, found)
+    way = instructions.way_of(Leg(item["leg"]), custody)
+    wanted = wishes.get((item["dossier"], way), NOTHING) if way else NOTHING
+    if wanted.hold_at:
+        parties.add(wanted.hold_at)
     private = item["sensitive"] and not (show or actor.role is Role.OFFICER)
     return History(
         waybill=item["waybill"],
@@ -226,6 +246,12 @@ async def history(waybill: str, actor: Actor, *, show: bool = False) -> History:
         persons=tuple(_person(row, show=show) for row in persons),
         shown=show,
         names=await names(parties),
+        wanted=wanted,
+        way=way,
+        requests=tuple(
+            Requested(Act(r["act"]), State(r["state"]), r["confirmed_at"])
+            for r in asked
+        ),
     )
 
 
@@ -252,6 +278,11 @@ _OTHERS = "SELECT waybill, leg FROM item WHERE dossier = $1 AND id <> $2 ORDER B
 _PERSONS = """
     SELECT part, name, phone, address, ward FROM person WHERE dossier = $1
     ORDER BY array_position(ARRAY['owner', 'filer', 'recipient'], part::text)
+"""
+
+_ASKED = """
+    SELECT act, state, confirmed_at FROM citizen_request
+    WHERE dossier = $1 AND confirmed_at IS NOT NULL ORDER BY confirmed_at DESC LIMIT 20
 """
 
 _TROUBLES = """

@@ -4,19 +4,33 @@ Reads only. The rules are ``custody``'s; the words are the routes'.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from asyncpg import Record
 
+from postal_track import instructions, reach, readings
+from postal_track.asks import Way
 from postal_track.charges import OPEN_AT_DOOR, open_at_door
 from postal_track.chronicle import IN_HAND, custody_of
-from postal_track.custody import Custody, Leg, Party, PartyKind, Stage, Step, propose
+from postal_track.custody import (
+    CITIZEN,
+    Custody,
+    Leg,
+    Party,
+    PartyKind,
+    Role,
+    Stage,
+    Step,
+    propose,
+)
 from postal_track.database import transaction
 from postal_track.directory import Named, names
 from postal_track.errors import ForeignCode, ForgedLabel, UnboundLabel, UnknownWaybill
 from postal_track.handoffs import Known
+from postal_track.instructions import NOTHING, Instruction, in_view_of, way_of
 from postal_track.labels import genuine, parse_code
+from postal_track.reach import Values
 from postal_track.staff import Actor
 
 MOST_LISTED = 500
@@ -46,6 +60,9 @@ class Sight:
     names: dict[Party, Named]
     proposals: list[Step]
     mine: bool
+    wanted: Instruction = NOTHING
+    way: Way | None = None
+    told: bool = False
 
 
 async def understand(text: str, actor: Actor) -> Sight:
@@ -74,7 +91,8 @@ async def understand(text: str, actor: Actor) -> Sight:
         raise UnboundLabel(code.waybill)
     if row is None:
         raise UnknownWaybill(code.waybill)
-    return (await _sights([row], actor))[0]
+    sight = (await _sights([row], actor))[0]
+    return await _in_clear(sight, row["id"], row["dossier"], actor)
 
 
 async def held(actor: Actor) -> tuple[list[Sight], list[Sight]]:
@@ -133,11 +151,15 @@ async def receivers(actor: Actor) -> list[tuple[Party, Named]]:
 async def sights(
     items: Sequence[Known | None], actors: Sequence[Actor]
 ) -> list[Sight | None]:
-    """Turn outcomes of ``record`` into what each scanner sees."""
+    """Turn outcomes of ``record`` into what each scanner sees.
+
+    What the citizen wants is looked up for what just set out to him only: there it
+    counts, and the other scans stay fast.
+    """
     known = await names({p for item in items if item for p in _parties(item.custody)})
     # Of most items nothing was ever asked for: nobody need look.
     owed = await open_at_door({item.id for item in items if item and item.fee})
-    return [
+    seen = [
         _sight(
             item.waybill,
             item.leg,
@@ -152,24 +174,88 @@ async def sights(
         else None
         for item, actor in zip(items, actors, strict=True)
     ]
+    for at, (item, sight) in enumerate(zip(items, seen, strict=True)):
+        if item and sight and _set_out(item):
+            (wished,) = await _wished([(item.dossier, sight)])
+            seen[at] = await _in_clear(wished, item.id, item.dossier, actors[at])
+    return seen
+
+
+def _set_out(item: Known) -> bool:
+    out = item.custody.stage is Stage.OUT_FOR_DELIVERY
+    return out and item.custody.addressee == CITIZEN
+
+
+async def _wished(seen: Sequence[tuple[int, Sight]]) -> list[Sight]:
+    """Add what the citizens of these dossiers want of what is to come."""
+    ways = [way_of(sight.leg, sight.custody) for _, sight in seen]
+    asked = {d for (d, _), way in zip(seen, ways, strict=True) if way}
+    if not asked:
+        return [sight for _, sight in seen]
+    async with transaction() as connection:
+        known = await instructions.of_dossiers(connection, asked)
+    if not known:
+        return [sight for _, sight in seen]
+    found = [
+        known.get((dossier, way), NOTHING) if way else NOTHING
+        for (dossier, _), way in zip(seen, ways, strict=True)
+    ]
+    offices = await names({wanted.hold_at for wanted in found if wanted.hold_at})
+    return [
+        replace(
+            sight,
+            wanted=wanted,
+            way=way,
+            names=sight.names | offices,
+            proposals=in_view_of(wanted, sight.custody, sight.proposals),
+        )
+        if wanted
+        else sight
+        for (_, sight), way, wanted in zip(seen, ways, found, strict=True)
+    ]
+
+
+async def _in_clear(sight: Sight, item: int, dossier: int, actor: Actor) -> Sight:
+    """Show an address and who receives to whoever goes there; that is a reading."""
+    if not sight.wanted.personal:
+        return replace(sight, told=True)
+    if not readings.may_read(actor) or actor.role is Role.OFFICER:
+        return sight
+    async with transaction() as connection:
+        values = Values()
+        given = values.put(item)
+        within = await connection.fetchval(
+            f"""
+            SELECT true FROM item i JOIN dossier d ON d.id = i.dossier
+            WHERE i.id = {given} AND {reach.items(actor, values, run=True)}
+            """,  # noqa: S608 - placeholders
+            *values,
+        )
+        if within:
+            await readings.note(actor, [dossier], "instructions")
+    return replace(sight, told=bool(within))
 
 
 async def _sights(rows: Iterable[Record], actor: Actor) -> list[Sight]:
     read = [(row, custody_of(row)) for row in rows]
     known = await names({party for _, custody in read for party in _parties(custody)})
-    return [
-        _sight(
-            row["waybill"],
-            row["leg"],
-            row["promised_on"],
-            row["fee"],
-            bool(row["charged"]),
-            custody,
-            known,
-            actor,
+    seen = [
+        (
+            row["dossier"],
+            _sight(
+                row["waybill"],
+                row["leg"],
+                row["promised_on"],
+                row["fee"],
+                bool(row["charged"]),
+                custody,
+                known,
+                actor,
+            ),
         )
         for row, custody in read
     ]
+    return await _wished(seen)
 
 
 def _parties(now: Custody) -> set[Party]:

@@ -1,5 +1,6 @@
 """What I hold and what is promised to me, with the age of each; release and recall."""
 
+from functools import partial
 from typing import Any
 
 from litestar import Request, get, post
@@ -8,9 +9,9 @@ from litestar.response import Redirect, Template
 
 from postal_track.custody import Party, Role, Step
 from postal_track.errors import BadInput, Problem
-from postal_track.holding import held, receivers
+from postal_track.holding import Sight, held, receivers
 from postal_track.staff import Actor
-from routes import by_hand, measured
+from routes import act_words, by_hand, measured
 from routes.by_hand import Told
 from routes.guards import only
 from routes.language import language
@@ -95,9 +96,19 @@ async def _page(
         "released": released,
         "recalled": recalled,
         "fresh": by_hand.fresh,
+        "badges": partial(_badges, lang=language(request)),
         **measured.measures(language(request)),
     }
     return Template("held.html", context=context, status_code=status)
+
+
+def _badges(sight: Sight, lang: str) -> list[str]:
+    """Say in short what the citizen wants: without a name or an address."""
+    if sight.way is None:
+        return []
+    held = sight.wanted.hold_at
+    office = sight.names[held].name if held else ""
+    return act_words.badges(sight.wanted, sight.way, office, lang)
 
 
 @get(["/held/release", "/held/recall"], include_in_schema=False, guards=[HOLDERS])

@@ -16,7 +16,7 @@ from postal_track.errors import PostalTrackError
 from postal_track.handoffs import Outcome
 from postal_track.holding import Sight
 from postal_track.staff import Actor
-from routes import words
+from routes import act_words, words
 
 Short = Annotated[str, Meta(max_length=40)]
 Line = Annotated[str, Meta(max_length=240)]
@@ -123,7 +123,10 @@ class Proposal(msgspec.Struct):
 
 
 class Item(msgspec.Struct, omit_defaults=True):
-    """An item as the one who asks sees it."""
+    """An item as the one who asks sees it.
+
+    ``instructions``: what the citizen wants of the coming pickup or delivery.
+    """
 
     waybill: str
     leg: str
@@ -148,6 +151,7 @@ class Item(msgspec.Struct, omit_defaults=True):
     released_to: str | None = None
     released_text: str | None = None
     bound_text: str | None = None
+    instructions: list[str] = []
 
 
 class ScanOutcome(msgspec.Struct, omit_defaults=True):
@@ -293,7 +297,18 @@ def item(sight: Sight, lang: str) -> Item:
         released_to=str(now.released_to) if now.released_to else None,
         released_text=name(now.released_to),
         bound_text=name(now.bound_for),
+        instructions=instructions(sight, lang),
     )
+
+
+def instructions(sight: Sight, lang: str) -> list[str]:
+    """Say what the citizen wants: all of it, or in short to who need not read it."""
+    if sight.way is None:
+        return []
+    held = sight.wanted.hold_at
+    office = sight.names[held].name if held else ""
+    say = act_words.instructions if sight.told else act_words.badges
+    return say(sight.wanted, sight.way, office, lang)
 
 
 def outcome(answered: Outcome, sight: Sight | None, lang: str) -> ScanOutcome:

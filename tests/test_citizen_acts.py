@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
 import pytest
 from playwright.async_api import Browser
 
+from postal_track import asking, following, slots
+from postal_track.asks import Act
+from postal_track.wanted import read
 from tests.axe import assert_accessible
 from tests.cast import Cast, order, texted, travel, visitor
 from tests.forms import forms
@@ -109,3 +113,66 @@ async def test_everybody_can_use_the_pages(
     await page.get_by_role("button", name="Gửi mã cho tôi").click()
     await page.wait_for_url("**/confirm/*")
     await assert_accessible(page)
+
+
+# What staff see of it
+
+
+async def wish(token: str, act: Act, **typed: str) -> None:
+    payload = await read(await following.follow(token), act, typed)
+    number = await asking.ask(token, act, payload, "owner", "192.0.2.1")
+    await asking.confirm(number, token, await texted(number), "192.0.2.1")
+
+
+async def test_whoever_carries_it_sees_what_is_wanted_and_that_is_written_down(
+    cast: Cast, database: Any
+) -> None:
+    waybill = await travel(cast, "carried")
+    token = await token_of(database)
+    home = "5 Nguyễn Du, Phường Long Xuyên, An Giang"
+    await wish(token, Act.REDIRECT, address=home)
+    await wish(token, Act.DEPUTY, name="Lê Văn Con", phone="0987 654 321")
+    path = f"/api/items?code={waybill}"
+    async with await visitor(cast.alice) as client:
+        told = (await client.get(path)).json()["instructions"]
+        assert told == [
+            f"Phát tại: {home}",
+            "Người được ủy quyền nhận: Lê Văn Con, 0987654321.",
+        ]
+        held = await client.get("/held")
+        assert "đổi địa chỉ phát" in held.text
+        assert home not in held.text
+        page = await client.get(f"/items/{waybill}")
+        assert "Người dân yêu cầu" in page.text
+        assert home not in page.text
+        shown = await client.post(f"/items/{waybill}")
+        assert home in shown.text
+    readings = await database.fetch("SELECT staff, what FROM reading ORDER BY id")
+    assert [(r["staff"], r["what"]) for r in readings] == [
+        (cast.alice.staff, "instructions"),
+        (cast.alice.staff, "item"),
+    ]
+    # Someone who only finds the envelope learns that there is a wish, not whose.
+    for stranger in (cast.amy, cast.charlie, cast.eve):
+        async with await visitor(stranger) as client:
+            told = (await client.get(path)).json()["instructions"]
+            assert told == ["đổi địa chỉ phát", "người khác nhận thay"]
+    assert await database.fetchval("SELECT count(*) FROM reading") == 2
+
+
+async def test_what_is_to_be_held_is_not_proposed_to_be_carried_out(
+    cast: Cast, database: Any
+) -> None:
+    waybill = await travel(cast, "brought")
+    await wish(await token_of(database), Act.HOLD, office="LX")
+    async with await visitor(cast.bob) as client:
+        item = (await client.get(f"/api/items?code={waybill}")).json()
+    assert item["proposals"][0]["step"] == "held"
+    assert "Bưu cục Long Xuyên" in item["instructions"][0]
+    booked = await order(cast)
+    day = slots.offered(datetime.now(UTC))[1].isoformat()
+    await wish(booked.token, Act.RESCHEDULE, day=day, half="afternoon")
+    async with await visitor(cast.alice) as client:
+        answer = await client.get(f"/api/items?code={booked.waybill}")
+        assert "buổi chiều" in answer.json()["instructions"][0]
+        assert "buổi chiều" in (await client.get("/held")).text

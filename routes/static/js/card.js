@@ -43,7 +43,17 @@ export function fill(card, item) {
   fact("bound", item.released_text ? "" : (item.bound_text ?? ""));
   fact("fee", item.fee ? money(item.fee) : "");
   fact("attempts", item.attempts ? String(item.attempts) : "");
+  const wanted = part("[data-item-wanted]", card);
+  wanted.hidden = !item.instructions?.length;
+  part("div", wanted).replaceChildren(...(item.instructions ?? []).map(line));
   one("[data-item-link]", HTMLAnchorElement, card).href = item.link;
+}
+
+/** @param {string} text */
+function line(text) {
+  const said = document.createElement("p");
+  said.textContent = text;
+  return said;
 }
 
 /** @param {Item} item */

@@ -31,6 +31,7 @@ import { device, uuid7 } from "./device.js";
  * @property {number} fee
  * @property {string} [promised_on]
  * @property {string} agency_text
+ * @property {string[]} [instructions] what the citizen wants of what is to come
  * @property {Proposal[]} proposals
  * @property {string} link
  */
