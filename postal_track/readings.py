@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 
 from postal_track import tables
 from postal_track.custody import Role
+from postal_track.database import transaction
+from postal_track.promises import LOCAL
 from postal_track.staff import Actor
 
 READERS = frozenset({Role.CARRIER, Role.CLERK, Role.OFFICER, Role.SUPERVISOR})
@@ -29,3 +31,27 @@ async def note(actor: Actor, dossiers: Iterable[int], what: str) -> None:
     ]
     if rows:
         await tables.Reading.insert(*rows)
+
+
+async def note_today(actor: Actor, dossiers: Iterable[int], what: str) -> None:
+    """Write it down once a day for each dossier.
+
+    For what a phone carries along and asks for again and again: that somebody had it on
+    that day is what there is to know.
+    """
+    wanted = sorted(set(dossiers))
+    if not wanted:
+        return
+    async with transaction() as connection:
+        await connection.execute(
+            """
+            INSERT INTO reading (staff, dossier, what, at)
+            SELECT $1, d, $3, now() FROM unnest($2::bigint[]) AS d
+            WHERE NOT EXISTS (SELECT FROM reading r WHERE r.dossier = d
+                AND r.staff = $1 AND r.what = $3 AND r.at >= $4)
+            """,
+            actor.staff,
+            wanted,
+            what,
+            datetime.now(LOCAL).replace(hour=0, minute=0, second=0, microsecond=0),
+        )
