@@ -9,7 +9,7 @@ even that is kept.
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -27,6 +27,7 @@ from postal_track.custody import (
     Kind,
     Leg,
     Reason,
+    Role,
     Stage,
     Step,
     announced,
@@ -47,6 +48,7 @@ from postal_track.errors import (
 )
 from postal_track.legs import Birth
 from postal_track.places import Place, distance_m
+from postal_track.planned import Plan
 from postal_track.scans import Known as Known
 from postal_track.scans import Outcome as Outcome
 from postal_track.scans import Position as Position
@@ -274,12 +276,28 @@ def _take_out(
 def _follow_up(sheet: Sheet, chain: Chain, event: Event, scan: Scan) -> None:
     """Note what a handover brings with it: another leg, or another agency in charge."""
     stage = chain.custody.stage
+    if plan := _again(chain, event, scan):
+        sheet.plans.append(plan)
     if scan.step is Step.REFUSED and stage is Stage.REFUSED:
         sheet.births.append((chain, _bring_back(chain, event, scan)))
     if scan.step is Step.DELIVERED and stage is Stage.DELIVERED and scan.old_papers:
         sheet.births.append((chain, _take_along(chain, event, scan)))
     if chain.leg == Leg.TRANSFER and stage is Stage.RECEIVED and event.taker:
         sheet.transfers.append((chain.dossier, event.taker.id))
+
+
+_IN_VAIN = frozenset({Step.ATTEMPTED, Step.PICKUP_FAILED})
+_SOON = timedelta(days=60)
+
+
+def _again(chain: Chain, event: Event, scan: Scan) -> Plan | None:
+    """Plan the day on which a carrier who came in vain comes again, if he said one."""
+    day, staff = scan.again_on, scan.actor.staff
+    if scan.actor.role is not Role.CARRIER or event.step not in _IN_VAIN or day is None:
+        return None
+    if not event.at.date() <= day <= (event.at + _SOON).date():
+        return None
+    return Plan(chain.id, staff, day, None, staff, event.at)
 
 
 def _take_along(chain: Chain, event: Event, scan: Scan) -> Birth:

@@ -221,7 +221,7 @@ class _Found:
 
 _FROM_CITIZEN = ", ".join(f"'{leg.value}'" for leg in sorted(FROM_CITIZEN))
 
-_WORK = f"""
+WORK = f"""
     SELECT i.id, i.waybill, i.dossier, i.leg, i.stage, i.holder, i.released_to,
         i.addressee, i.originals, i.copies, i.seal_no, i.attempts, i.promised_on,
         i.fee, p.in_person, p.takes_back_old,
@@ -234,7 +234,8 @@ _WORK = f"""
         CASE WHEN n.address <> '' THEN n.lon ELSE q.lon END AS lon,
         CASE WHEN n.address <> '' THEN n.position_source ELSE q.position_source END
             AS position_source
-    FROM item i JOIN dossier d ON d.id = i.dossier JOIN procedure p ON p.id = d.procedure
+    FROM item i JOIN dossier d ON d.id = i.dossier
+    JOIN procedure p ON p.id = d.procedure
     LEFT JOIN run_stop s ON s.item = i.id
     LEFT JOIN instruction n ON n.dossier = i.dossier
         AND n.way = CASE WHEN i.leg IN ({_FROM_CITIZEN}) THEN 'pickup'
@@ -252,7 +253,7 @@ async def _gather(connection: Connection, actor: Actor, day: date) -> _Found:
     me, office = str(actor.party), str(actor.place)
     rows = await connection.fetch(
         f"""
-        {_WORK}
+        {WORK}
         WHERE {IN_HAND} AND i.id = ANY(ARRAY(
             SELECT id FROM item WHERE holder = $1 AND {IN_HAND}
             UNION SELECT id FROM item WHERE released_to = $1
@@ -267,11 +268,11 @@ async def _gather(connection: Connection, actor: Actor, day: date) -> _Found:
         actor.staff,
     )
     rounds = await Rounds.of(connection, actor.office)
-    agencies = await _agencies(connection, rows)
+    known = await agencies(connection, rows)
     papers = await _papers(connection, [r["dossier"] for r in rows if _booked(r)])
     found, doors = _Found(), dict[str, Stop]()
     for row in rows:
-        _sort(row, actor, day, rounds, agencies, papers, found, doors)
+        _sort(row, actor, day, rounds, known, papers, found, doors)
     found.stops = list(doors.values())
     for stop in found.stops:
         if stop.agency is None:
@@ -288,7 +289,7 @@ def _sort(
     actor: Actor,
     day: date,
     rounds: "Rounds",
-    agencies: dict[int, Record],
+    known: dict[int, Record],
     papers: dict[int, list[Paper]],
     found: _Found,
     doors: dict[str, Stop],
@@ -297,7 +298,7 @@ def _sort(
     do = what_to_do(row)
     here = row["holder"] == str(actor.party)
     party = Party.parse(row["holder"] if do is Do.FETCH else row["addressee"])
-    agency = agencies.get(party.id) if do in (Do.FETCH, Do.HAND_OVER) else None
+    agency = known.get(party.id) if do in (Do.FETCH, Do.HAND_OVER) else None
     ward = agency["ward"] if agency else row["ward"] or ""
     whose = row["planned"] or (actor.staff if here else None)
     if whose is None and row["released_to"] == str(actor.party):
@@ -462,9 +463,8 @@ class Rounds:
         return self.of_ward.get(ward)
 
 
-async def _agencies(
-    connection: Connection, rows: Iterable[Record]
-) -> dict[int, Record]:
+async def agencies(connection: Connection, rows: Iterable[Record]) -> dict[int, Record]:
+    """Read the agencies that items are at or go to, by their numbers."""
     parties = {
         Party.parse(row[name]) for row in rows for name in ("holder", "addressee")
     }
@@ -495,7 +495,8 @@ async def _papers(
 async def _done(connection: Connection, actor: Actor, day: date) -> list[Done]:
     rows = await connection.fetch(
         """
-        SELECT i.waybill, e.step, e.reason, e.at FROM event e JOIN item i ON i.id = e.item
+        SELECT i.waybill, e.step, e.reason, e.at
+        FROM event e JOIN item i ON i.id = e.item
         WHERE e.by = $1 AND e.recorded_at >= $2 AND e.at >= $2 AND e.step IN
             ('accepted', 'delivered', 'attempted', 'pickup_failed')
             AND NOT EXISTS (SELECT FROM event c WHERE c.corrects = e.id)
@@ -525,7 +526,7 @@ def metres(a: Place, b: Place) -> float:
 async def _put_in_order(
     stops: list[Stop], keys: Sequence[str], skipped: Sequence[str], start: Place | None
 ) -> None:
-    """Sort stops: in the order of ``keys``, new ones between them, skipped ones last."""
+    """Sort stops as in ``keys``, new ones between them, skipped ones last."""
     known = {key: at for at, key in enumerate(keys)}
     late = {key: at for at, key in enumerate(skipped)}
     stops.sort(key=lambda stop: (known.get(stop.key, len(known)), stop.key))

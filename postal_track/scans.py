@@ -48,7 +48,8 @@ class Scan:
     whatever a scanner read. ``sent_at`` is the device's clock at the moment of sending,
     by which its skew is measured. ``bag``: the bag that the item is put into or taken
     out of, or in which it travels. ``seen``: what a receiver found out by comparing,
-    which the item alone does not tell.
+    which the item alone does not tell. ``again_on``: when he who came in vain comes
+    again.
     """
 
     id: UUID
@@ -77,6 +78,7 @@ class Scan:
     old_papers: int = 0
     bag: str | None = None
     seen: tuple[Kind, ...] = ()
+    again_on: date | None = None
 
 
 @dataclass(slots=True)

@@ -22,6 +22,7 @@ from postal_track import (
     legs,
     notices,
     outgoing,
+    planned,
     promises,
 )
 from postal_track.bags import Bag
@@ -64,6 +65,7 @@ class Sheet:
     filled: dict[str, int] = field(default_factory=dict)
     bag_scans: list[tuple[Any, ...]] = field(default_factory=list)
     moved: dict[str, Bag] = field(default_factory=dict)
+    plans: list[planned.Plan] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,6 +261,7 @@ async def write(connection: Connection, sheet: Sheet) -> list[int]:
         await connection.executemany(
             "UPDATE dossier SET agency = $2 WHERE id = $1", sheet.transfers
         )
+    await planned.write(connection, sheet.plans)
     for _, birth in sheet.births:
         born = await legs.bear(connection, birth)
         told += await legs.announce(connection, born, birth)

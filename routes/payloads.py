@@ -77,6 +77,7 @@ class Scan(msgspec.Struct, forbid_unknown_fields=True):
     dossier_code: Annotated[str, Meta(max_length=50)] = ""
     due_on: date | None = None
     bag: Annotated[str, Meta(max_length=300)] | None = None
+    again_on: date | None = None
 
 
 class ScanList(msgspec.Struct, forbid_unknown_fields=True):
@@ -256,6 +257,7 @@ def scan(
         dossier_code=given.dossier_code,
         due_on=given.due_on,
         bag=given.bag,
+        again_on=given.again_on,
     )
 
 
