@@ -46,9 +46,9 @@ async def note_today(actor: Actor, dossiers: Iterable[int], what: str) -> None:
         await connection.execute(
             """
             INSERT INTO reading (staff, dossier, what, at)
-            SELECT $1, d, $3, now() FROM unnest($2::bigint[]) AS d
+            SELECT $1, d, $3::varchar, now() FROM unnest($2::bigint[]) AS d
             WHERE NOT EXISTS (SELECT FROM reading r WHERE r.dossier = d
-                AND r.staff = $1 AND r.what = $3 AND r.at >= $4)
+                AND r.staff = $1 AND r.what = $3::varchar AND r.at >= $4)
             """,
             actor.staff,
             wanted,

@@ -18,6 +18,7 @@ from asyncpg import Connection, Record
 from postal_track import readings, routing
 from postal_track.addresses import wards
 from postal_track.boards import midnight, today
+from postal_track.charges import OPEN_AT_DOOR
 from postal_track.chronicle import IN_HAND
 from postal_track.custody import (
     CITIZEN,
@@ -224,7 +225,7 @@ _FROM_CITIZEN = ", ".join(f"'{leg.value}'" for leg in sorted(FROM_CITIZEN))
 WORK = f"""
     SELECT i.id, i.waybill, i.dossier, i.leg, i.stage, i.holder, i.released_to,
         i.addressee, i.originals, i.copies, i.seal_no, i.attempts, i.promised_on,
-        i.fee, p.in_person, p.takes_back_old,
+        {OPEN_AT_DOOR} AS fee, p.in_person, p.takes_back_old,
         s.staff AS planned, s.on_day, s.slot, s.at AS planned_at,
         n.day AS wished, n.half, n.set_at, n.hold_at, n.deputy_name, n.deputy_phone,
         q.name, q.phone,
