@@ -505,7 +505,7 @@ async def test_the_day_as_json_has_what_a_phone_takes_along(
         assert stop["geo"] == "geo:10.380000,105.430000?q=10.380000,105.430000"
         assert stop["tasks"][0]["do"] == "deliver"
         assert day["fee"] == stop["fee"] == stop["tasks"][0]["fee"]
-        order = {"skip": [waybill]}
+        order: dict[str, Any] = {"skip": [waybill]}
         day = (await client.post("/api/day/order", json=order)).json()
         assert day["stops"][0]["skipped"]
         order = {"again": [waybill], "start": {"lat": 10.4, "lon": 105.4}}
