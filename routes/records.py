@@ -10,7 +10,7 @@ from litestar import Request, Response, get, post
 from litestar.params import FromPath, FromQuery
 from litestar.response import Redirect, Template
 
-from postal_track import limits, papers, records
+from postal_track import limits, papers, records, slips, spreadsheets
 from postal_track.custody import Kind, Leg, Role
 from postal_track.errors import NotFound
 from postal_track.records import MAKERS, Told
@@ -48,6 +48,22 @@ async def paper_of_ticked(request: StaffRequest, data: Form) -> Redirect:
     waybills = [row.waybill for row in by_hand.ticked(data)]
     number = await records.of_items(waybills, request.user)
     return Redirect(f"/records/{number}", status_code=303)
+
+
+@post(
+    "/desk/slips", include_in_schema=False, guards=[only(Role.OFFICER)], status_code=200
+)
+async def slips_of_ticked(request: StaffRequest, data: Form) -> Response[bytes]:
+    """Make the appointment slips of the ticked dossiers: to print, or as data."""
+    waybills = [row.waybill for row in by_hand.ticked(data)]
+    told = await slips.read(waybills, request.user)
+    if data.get("as") == "xlsx":
+        content, kind = await slips.sheet(told, verified_at), spreadsheets.XLSX
+        name = 'attachment; filename="giay-hen.xlsx"'
+    else:
+        content, kind = await slips.draw(told, verified_at), "application/pdf"
+        name = 'inline; filename="giay-hen.pdf"'
+    return Response(content, media_type=kind, headers={"Content-Disposition": name})
 
 
 @get("/records", include_in_schema=False)
@@ -99,12 +115,27 @@ async def record_page(
 async def record_pdf(request: StaffRequest, number: FromPath[str]) -> Response[bytes]:
     """Draw the paper to be signed; always in Vietnamese."""
     told = await records.find(number, request.user)
-    url = f"{settings().PUBLIC_URL}/records/{told.number}?d={told.digest[:_IN_QR]}"
     return Response(
-        await papers.draw(told, _say, url),
+        await papers.draw(told, _say, verified_at(told.number, told.digest)),
         media_type="application/pdf",
         headers={"Content-Disposition": f'inline; filename="{told.number}.pdf"'},
     )
+
+
+@get("/records/{number:str}/paper.xlsx", include_in_schema=False, guards=[logged_in])
+async def record_sheet(request: StaffRequest, number: FromPath[str]) -> Response[bytes]:
+    """Draw the same paper as a spreadsheet."""
+    told = await records.find(number, request.user)
+    return Response(
+        await papers.draw_sheet(told, _say, verified_at(told.number, told.digest)),
+        media_type=spreadsheets.XLSX,
+        headers={"Content-Disposition": f'attachment; filename="{told.number}.xlsx"'},
+    )
+
+
+def verified_at(number: str, digest: str) -> str:
+    """Say where whoever holds a paper finds out whether it is still true."""
+    return f"{settings().PUBLIC_URL}/records/{number}?d={digest[:_IN_QR]}"
 
 
 def _say(word: Leg | Kind) -> str:
@@ -120,7 +151,9 @@ async def _find(request: AnyRequest, number: str, digest: str) -> Told:
 ROUTES = [
     paper_of_line,
     paper_of_ticked,
+    slips_of_ticked,
     ask_for_record,
     record_page,
     record_pdf,
+    record_sheet,
 ]
