@@ -358,6 +358,16 @@ class DeviceSignedOut(NotLoggedIn):
 
 
 @dataclass(eq=False)
+class AnotherLogin(PostalTrackError):
+    """What one person did on a phone is not sent under the login of another."""
+
+    detail = "This was done by {login}, who must log in to send it."
+    detail_vi = "Việc này do {login} làm, {login} phải đăng nhập mới gửi được."
+
+    login: str
+
+
+@dataclass(eq=False)
 class LoginThrottled(PostalTrackError):
     """Too many failed logins in a row."""
 

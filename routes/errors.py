@@ -15,6 +15,7 @@ from litestar.response import Redirect, Template
 from litestar.status_codes import HTTP_500_INTERNAL_SERVER_ERROR
 
 from postal_track.errors import (
+    AnotherLogin,
     BadAddress,
     BadCode,
     BadInput,
@@ -65,6 +66,7 @@ NUMBERS: dict[type[PostalTrackError], int] = {
     UnknownBag: 404,
     Conflict: 409,
     RequestOver: 409,
+    AnotherLogin: 409,
     UnboundLabel: 409,
     OrderUsed: 409,
     LedgerBroken: 409,

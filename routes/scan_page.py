@@ -3,20 +3,26 @@
 Knows no item and no rule; the page asks /api for both.
 """
 
-from litestar import get
+from typing import Any
+
+from litestar import Request, get
 from litestar.response import Template
 
 from postal_track.custody import REASONS, Reason, Step
+from postal_track.staff import Actor
 from routes import words
 from routes.guards import logged_in
+from routes.language import language
 
 Choice = tuple[Reason, words.Pair, list[Step]]
 
 
 @get("/scan", guards=[logged_in], include_in_schema=False)
-async def scan_page() -> Template:
+async def scan_page(request: Request[Actor, str, Any]) -> Template:
     """Show the scanner, which stays open while labels pass before it."""
-    return Template("scan.html", context={"reasons": _reasons()})
+    lang = language(request)
+    acts = {f"step_{step.value}": words.step(step, lang) for step in words.ACTS}
+    return Template("scan.html", context={"reasons": _reasons(), "acts": acts})
 
 
 def _reasons() -> list[Choice]:

@@ -93,23 +93,6 @@ async def test_a_code_is_news_again_two_seconds_after_it_was_last_seen(
     assert news == [True, False, True, False, False, True, True]
 
 
-async def test_scans_are_numbered_in_order_and_their_ids_sort_by_time(
-    page: Page,
-) -> None:
-    await page.goto("/login")
-    first, second = await page.evaluate(
-        """async () => {
-            const { makeScan } = await import('/static/js/sending.js');
-            const first = makeScan({ code: 'A', step: 'out' });
-            await new Promise((resolve) => setTimeout(resolve, 3));
-            return [first, makeScan({ code: 'B', step: 'out' })];
-        }"""
-    )
-    assert second["seq"] == first["seq"] + 1
-    assert second["id"] > first["id"]
-    assert {first["id"][14], second["id"][14]} == {"7"}
-
-
 async def test_a_long_signature_stays_within_what_the_server_takes(page: Page) -> None:
     await page.goto("/login")
     path = await page.evaluate(

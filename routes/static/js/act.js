@@ -6,6 +6,7 @@
  */
 
 import { button, copy, input, one, part } from "./page.js";
+import { knownReceivers } from "./satchel.js";
 import { receivers } from "./sending.js";
 import { SignaturePad } from "./signature.js";
 import { say } from "./words.js";
@@ -286,7 +287,7 @@ export class Act {
     const list = part("[data-to-list]", this.#form);
     list.replaceChildren();
     const shown = this.proposal;
-    const found = await receivers(code).catch(() => []);
+    const found = await receivers(code).catch(knownReceivers);
     if (shown !== this.proposal) return;
     for (const { party, text } of found) {
       const line = copy("person");

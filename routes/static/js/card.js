@@ -12,6 +12,7 @@ import { clock, date, money, say } from "./words.js";
  * @param {Item} item
  */
 export function what({ leg, leg_text, agency_text: agency, addressee_text: addressee, sender_text: sender }) {
+  if (!leg) return say("unseen_what");
   if (leg === "dossier") return say("leg_dossier", { agency });
   if (leg === "result") return say("leg_result", { agency, addressee });
   return say("leg_other", { leg: leg_text, sender, addressee });
@@ -35,7 +36,8 @@ export function fill(card, item) {
   put("leg", what(item));
   put("holder", item.holder_text);
   part("[data-item-mine]", card).hidden = !item.mine;
-  put("since", say("since", { when: clock(item.since) }));
+  put("since", item.since ? say("since", { when: clock(item.since) }) : "");
+  part(".facts", card).hidden = !item.leg;
   fact("papers", papers(item));
   fact("seal", item.seal_no ?? "");
   fact("promised", item.promised_on ? date(item.promised_on) : "");

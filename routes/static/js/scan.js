@@ -8,29 +8,39 @@ import { Act } from "./act.js";
 import { fill, what } from "./card.js";
 import { locator, openFinder } from "./finder.js";
 import { listen } from "./keyboard-scanner.js";
-import { Log } from "./log.js";
+import { Log, act as words } from "./log.js";
 import { logInAgain } from "./login-again.js";
 import { button, copy, input, one, part } from "./page.js";
+import { keep, settled } from "./queue.js";
 import { isLabel, judge, spaced, waybillIn } from "./s10.js";
-import { LoggedOut, Refusal, Unanswered, lookUp, makeScan, promised, send } from "./sending.js";
+import { openSatchel, recall, refill, remember, said, unseen } from "./satchel.js";
+import { LoggedOut, Refusal, Unanswered, lookUp, promised } from "./sending.js";
+import { Full } from "./shelf.js";
 import { give } from "./signals.js";
+import { syncing } from "./syncing.js";
 import { tell } from "./telling.js";
 import { clearTyped, openTyping } from "./typing.js";
-import { say } from "./words.js";
+import { clock, say } from "./words.js";
 
 /** @typedef {import("./sending.js").Item} Item */
-/** @typedef {import("./sending.js").Outcome} Outcome */
-/** @typedef {import("./log.js").Entry} Entry */
+/** @typedef {import("./sending.js").Claim} Claim */
+/** @typedef {import("./queue.js").Entry} Entry */
+/** @typedef {import("./satchel.js").Remembered} Remembered */
+/** @typedef {{code: string, item: Item}} Shown */
 /** @typedef {"camera" | "scanner" | "typed" | "again"} Source */
 
+/** Longer than this nobody stands with a label in his hand: it is on the phone, and the next one comes. */
+const ANSWER_WITHIN_MS = 2500;
 const UNBOUND = "UnboundLabel";
 const LOCKED_OR_WRONG_CODE = ["BadCode", "CodeLocked"];
 
 const card = part("[data-item]");
 const act = new Act(one("[data-act]", HTMLFormElement), () => void perform());
-const log = new Log((entry) => void deliver(entry), (waybill) => void take(waybill, "again"));
+const log = new Log((waybill) => void take(waybill, "again"));
+/** Scans whose answer someone looks at the card for. @type {Set<string>} */
+const awaited = new Set();
 
-/** The item on the card, and the code that brought it. @type {{code: string, item: Item} | null} */
+/** The item on the card, and the code that brought it. @type {Shown | null} */
 let shown = null;
 /** A label without an item, waiting to be put on one. @type {string | null} */
 let blank = null;
@@ -66,9 +76,10 @@ async function take(code, source) {
   unwait();
   part("[data-retry]").hidden = true;
   tell("busy", spaced(waybillIn(code)), say("looking"), { silent: true });
-  const item = await lookUp(code).catch((fault) => fault);
+  const item = await (navigator.onLine ? lookUp(code).catch((fault) => fault) : new Unanswered());
   if (mine !== turn) return;
   if (item instanceof Error) return await unfound(code, source, item);
+  void remember(item);
   show(code, item, source);
 }
 
@@ -76,9 +87,11 @@ async function take(code, source) {
  * @param {string} code
  * @param {Item} item
  * @param {Source} source
+ * @param {Remembered} [known] from this phone's memory: the server was not asked
  */
-function show(code, item, source) {
+function show(code, item, source, known) {
   shown = { code, item };
+  remembered(known);
   act.busy = false;
   fill(card, item);
   card.hidden = false;
@@ -90,10 +103,19 @@ function show(code, item, source) {
   clearTyped();
   scrollTo({ top: 0 });
   // Some slips of the finger keep the check digit: only the person can see that it is another item.
-  const words = source === "typed" ? say("compare", { what: what(item) }) : what(item);
-  if (item.proposals.length) tell("read", spaced(item.waybill), words);
+  const text = source === "typed" ? say("compare", { what: what(item) }) : what(item);
+  if (item.proposals.length) tell("read", spaced(item.waybill), text);
   else tell("remark", spaced(item.waybill), say("nothing_to_do"));
   if (item.proposals.length) act.focus();
+}
+
+/** @param {Remembered} [known] */
+function remembered(known) {
+  const note = part("[data-item-memory]");
+  note.hidden = !known;
+  if (!known) return;
+  const told = known.said ? say("memory_said", { act: words({ step: known.said }) }) : "";
+  part("span", note).textContent = known.at ? [say("memory", { at: clock(known.at) }), told].join(" ") : say("memory_none");
 }
 
 /** @param {Item} item */
@@ -132,6 +154,10 @@ async function unfound(code, source, fault) {
     return retry(code, source);
   }
   if (fault instanceof Unanswered) {
+    const mine = turn;
+    const known = isLabel(code) ? ((await recall(waybillIn(code))) ?? stranger(waybillIn(code))) : null;
+    if (mine !== turn) return;
+    if (known) return show(code, known.item, source, known);
     tell("wrong", say("unlooked"), say("unlooked_text", { code: spaced(waybillIn(code)) }));
     return retry(code, source);
   }
@@ -139,6 +165,18 @@ async function unfound(code, source, fault) {
   if (fault.name === UNBOUND) return bind(code);
   close();
   tell("wrong", say("wrong_code"), fault.message);
+}
+
+/**
+ * An item that this phone knows nothing of: what is on the label, and the steps there are.
+ * @param {string} waybill
+ * @returns {Remembered | null}
+ */
+function stranger(waybill) {
+  if (!unseen().length) return null;
+  const facts = { leg: "", leg_text: "", stage: "unseen", stage_text: say("unseen"), holder: "", holder_text: "", since: "", mine: false };
+  const names = { addressee_text: "", sender_text: "", agency_text: "" };
+  return { item: { waybill, ...facts, ...names, attempts: 0, fee: 0, proposals: unseen(), link: `/items/${waybill}` }, at: "", said: null };
 }
 
 /**
@@ -206,101 +244,116 @@ async function perform() {
   const done = shown;
   const { code, item } = done;
   const position = locator.now();
-  const scan = makeScan({
-    code: blank ?? code,
-    step: act.proposal.step,
-    ...details,
-    ...(blank && { bind_to: item.waybill }),
-    ...(position && { position }),
-  });
-  const entry = log.add(scan, blank ? waybillIn(blank) : item.waybill, act.proposal.text);
-  act.touched = false;
   act.busy = true;
-  await deliver(entry);
-  // By now the next label may be on the card, and on its way too.
-  if (shown === done) act.busy = false;
+  const claim = { code: blank ?? code, step: act.proposal.step, ...details, ...(blank && { bind_to: item.waybill }), ...(position && { position }) };
+  try {
+    // On the disk first: only then does the phone say that it has it.
+    const entry = await keep("scan", claim);
+    act.touched = false;
+    if (!blank) void said(item, claim.step);
+    await deliver(entry, done, claim);
+  } catch (fault) {
+    if (!(fault instanceof Full)) throw fault;
+    act.problem(say("full_text"));
+    tell("wrong", say("full"), say("full_text"));
+  } finally {
+    // By now the next label may be on the card, and on its way too.
+    if (shown === done) act.busy = false;
+  }
 }
 
 /**
- * Tell the server a scan, as often as it takes: its id makes it one.
+ * Give the server a moment to answer; what it says later is told in the list.
  * @param {Entry} entry
+ * @param {Shown} done
+ * @param {Claim} claim
+ * @returns {Promise<void>}
  */
-async function deliver(entry) {
-  log.tell(entry, "sending", say("sending"));
+async function deliver(entry, done, claim) {
   const name = spaced(entry.waybill);
   tell("busy", name, say("sending"), { silent: true });
-  const outcome = await send(entry.scan).catch((fault) => fault);
-  if (!(outcome instanceof Error)) return answered(entry, outcome);
-  if (outcome instanceof Refusal) return refused(entry, outcome.name, outcome.message);
-  if (outcome instanceof LoggedOut) {
-    log.tell(entry, "unsent", `${entry.act} · ${say("kept")}`);
+  awaited.add(entry.id);
+  const answer = await soon(entry.id);
+  awaited.delete(entry.id);
+  if (answer) return answered(answer, done);
+  if (syncing.way === "login") {
     tell("wrong", say("kept"), say("kept_text"));
-    if (await logInAgain()) return await deliverAll(entry);
-    return leave(entry);
+    if (await logInAgain()) {
+      await refill().catch(() => undefined);
+      void syncing.sync({ now: true });
+      return deliver(entry, done, claim);
+    }
+    return leave(done);
   }
-  if (!(outcome instanceof Unanswered)) throw outcome;
-  log.tell(entry, "unsent", `${entry.act} · ${say("unsent")}`);
-  tell("wrong", say("unsent"), say("unsent_text"));
-  leave(entry);
+  const judged = claim.step === "delivered" && claim.proof?.["kind"] === "code";
+  tell("kept", say("saved"), `${name} · ${say(judged ? "saved_code" : `saved_${syncing.way}`)}`);
+  leave(done);
 }
 
 /**
- * After a log-in: what waited goes first, the one that asked for it is told last.
- * @param {Entry} entry
+ * The answer, unless the network is away or takes its time.
+ * @param {string} id
  */
-async function deliverAll(entry) {
-  for (const other of log.unsent.reverse()) if (other !== entry) await deliver(other);
-  await deliver(entry);
+function soon(id) {
+  const gone = new Promise((resolve) => {
+    const see = () => {
+      if (syncing.way === "idle" || syncing.way === "sending") return;
+      syncing.removeEventListener("change", see);
+      resolve(null);
+    };
+    syncing.addEventListener("change", see);
+  });
+  // What is known to be away is away; else the attempt that has just begun will tell.
+  if (!navigator.onLine) return settled(id, 0);
+  return /** @type {Promise<Entry | null>} */ (Promise.race([settled(id, ANSWER_WITHIN_MS), gone]));
 }
 
 /**
  * @param {Entry} entry
- * @param {Outcome} outcome
+ * @param {Shown} done
  */
-function answered(entry, outcome) {
-  if (outcome.result === "refused") return refused(entry, outcome.error ?? "", outcome.detail ?? "");
-  const remarks = (outcome.remarks ?? []).map((remark) => remark.sentence).join(" ");
+function answered(entry, done) {
+  if (entry.state === "refused") return refused(entry, done);
   const name = spaced(entry.waybill);
-  if (remarks) {
-    log.tell(entry, "remark", `${entry.act} · ${remarks}`);
-    tell("remark", say("remarked"), `${name} · ${remarks}`);
-  } else {
-    const words = outcome.result === "repeated" ? say("repeated") : say("recorded", { act: entry.act });
-    log.tell(entry, "good", words);
-    tell("good", words, name);
-  }
-  leave(entry);
+  if (entry.state === "remark") tell("remark", say("remarked"), `${name} · ${entry.said}`);
+  else tell("good", say("recorded", { act: words(entry) }), name);
+  leave(done);
 }
 
 /**
  * Nothing was written. What was entered stays on the card, to be mended and said again as a new scan.
  * @param {Entry} entry
- * @param {string} error
- * @param {string} sentence
+ * @param {Shown} done
  */
-function refused(entry, error, sentence) {
-  log.tell(entry, "wrong", `${entry.act} · ${sentence || say("refused")}`);
+function refused(entry, done) {
+  const sentence = entry.said || say("refused");
   tell("wrong", say("refused"), sentence);
-  if (!isShown(entry)) return;
-  act.problem(sentence || say("refused"));
-  if (LOCKED_OR_WRONG_CODE.includes(error)) act.forgetCode();
+  if (shown !== done) return;
+  act.problem(sentence);
+  if (LOCKED_OR_WRONG_CODE.includes(entry.error)) act.forgetCode();
+}
+
+/**
+ * What came later than one could wait for: heard and felt, and read in the list.
+ * @param {Entry} entry
+ */
+function late(entry) {
+  if (awaited.has(entry.id) || entry.state === "sent") return;
+  if (shown) return give(entry.state === "remark" ? "remark" : "wrong");
+  if (entry.state === "remark") tell("remark", say("remarked"), `${spaced(entry.waybill)} · ${entry.said}`);
+  else tell("wrong", say("refused"), `${spaced(entry.waybill)} · ${entry.said}`);
 }
 
 /**
  * Make room for the next label, unless it is here already.
- * @param {Entry} entry
+ * @param {Shown} done
  */
-function leave(entry) {
-  if (!isShown(entry)) return;
+function leave(done) {
+  if (shown !== done) return;
   const next = waiting;
   close();
   unbind();
   if (next) void take(next, "camera");
-}
-
-/** @param {Entry} entry */
-function isShown(entry) {
-  return shown !== null && (entry.scan.bind_to ?? entry.waybill) === shown.item.waybill;
 }
 
 function close() {
@@ -326,6 +379,11 @@ function isForUs(code, field) {
   return !field?.hasAttribute("data-takes-codes") || isLabel(code);
 }
 
+/** Fill the pocket while there is a network. */
+async function restock() {
+  if (navigator.onLine) await refill().catch(() => undefined);
+}
+
 /** A code that came with the address: from another page, or typed before this script was there. */
 function comesAlong() {
   const code = new URLSearchParams(location.search).get("code");
@@ -349,9 +407,13 @@ button("[data-waiting-take]").addEventListener("click", () => {
   if (waiting) void take(waiting, "camera");
 });
 addEventListener("beforeunload", (event) => {
-  if (log.isOwing || act.touched) event.preventDefault();
+  // What was scanned is on the disk; what is being entered is not.
+  if (act.touched) event.preventDefault();
 });
+log.addEventListener("settled", (event) => late(/** @type {CustomEvent<Entry>} */ (event).detail));
 listen((code) => comes(code, "scanner"), isForUs);
 openTyping((code) => comes(code, "typed"));
 openFinder(([code = ""]) => comes(code, "camera"));
-comesAlong();
+void openSatchel().then(comesAlong);
+void restock();
+addEventListener("online", () => void restock());

@@ -1,12 +1,13 @@
 // @ts-check
 /**
- * The one way in and out of the scan page: what it asks the server, and how a scan is told to it.
+ * The one way in and out of the page: what it asks the server, and what the server's answers and silences mean.
  *
- * A scan is made once, with its id, its time and its place in the order of this device, and may be sent as often as
- * needed: the server writes it once. Knows nothing of what is on the page.
+ * Only our own server's own word settles anything: half an answer, or a page of somebody else's network, is none.
+ * Knows nothing of what is on the page, nor of what waits (queue.js).
  */
 
-import { device, uuid7 } from "./device.js";
+import { device } from "./device.js";
+import { me } from "./identity.js";
 
 /** @typedef {"counts" | "seal" | "proof" | "reason" | "to" | "code_and_due"} Need */
 /** @typedef {{step: string, text: string, needs: Need[]}} Proposal */
@@ -56,9 +57,12 @@ import { device, uuid7 } from "./device.js";
  * @property {string} [due_on]
  * @property {{lat: number, lon: number, accuracy_m: number}} [position]
  */
-/** @typedef {Claim & {id: string, at: string, seq: number}} Scan */
+/** @typedef {Claim & {id: string, at: string, seq: number, skew_ms?: number}} Scan */
 
 const PATIENCE_MS = 20_000;
+const LONG_PATIENCE_MS = 60_000;
+const LONGEST_WAIT_MS = 10 * 60_000;
+const RESULTS = ["recorded", "repeated", "refused"];
 /** Come back later: too slow, too early, too often. */
 const LATER = [408, 425, 429];
 
@@ -67,38 +71,46 @@ export class Refusal extends Error {
   /**
    * @param {string} name
    * @param {string} sentence
+   * @param {number} [status]
    */
-  constructor(name, sentence) {
+  constructor(name, sentence, status = 0) {
     super(sentence);
     this.name = name;
+    this.status = status;
   }
 }
 
 /** Nobody is logged in any more. */
 export class LoggedOut extends Error {}
 
-/** No answer, or half an answer: it may be written or not. Sending again under the same id settles it. */
-export class Unanswered extends Error {}
+/** Somebody else is logged in: what was done here waits for who did it. */
+export class AnotherLogin extends Error {}
 
-/**
- * Give a claim its identity. From here on it does not change.
- * @param {Claim} claim
- * @returns {Scan}
- */
-export function makeScan(claim) {
-  return { id: uuid7(), at: new Date().toISOString(), seq: nextNumber(), ...claim };
+/** No answer, or half an answer: it may be written or not. Sending again under the same id settles it. */
+export class Unanswered extends Error {
+  /**
+   * @param {number} [status] of a server that has fallen ill; 0 when nobody spoke
+   * @param {number} [after_ms] when it asks to be asked again
+   */
+  constructor(status = 0, after_ms = 0) {
+    super(`No answer (${status})`);
+    this.status = status;
+    this.after_ms = after_ms;
+  }
 }
 
 /**
- * @param {Scan} scan
- * @returns {Promise<Outcome>}
+ * Tell the server a list of scans of this page's login. Answers by id; a scan without an answer is still open.
+ * @param {string} device
+ * @param {Scan[]} scans
+ * @returns {Promise<Map<string, Outcome>>}
  */
-export async function send(scan) {
-  const list = { device: device(), sent_at: new Date().toISOString(), scans: [scan] };
-  const answer = /** @type {{outcomes?: Outcome[]}} */ (await ask("/api/scans", list));
-  const outcome = answer.outcomes?.find((each) => each.id === scan.id);
-  if (!outcome) throw new Unanswered();
-  return outcome;
+export async function sendScans(device, scans) {
+  const list = { device, sent_at: new Date().toISOString(), scans };
+  const answer = /** @type {{outcomes?: unknown} | null} */ (await ask("/api/scans", list, { patience_ms: LONG_PATIENCE_MS }));
+  const outcomes = Array.isArray(answer?.outcomes) ? /** @type {Outcome[]} */ (answer?.outcomes) : [];
+  const asked = new Set(scans.map(({ id }) => id));
+  return new Map(outcomes.filter((each) => asked.has(each?.id) && RESULTS.includes(each.result)).map((each) => [each.id, each]));
 }
 
 /**
@@ -142,11 +154,20 @@ export async function logIn(login, password) {
 }
 
 /**
+ * Ask our server, in the name of this page's login. Without a body it is a GET; a body that is no FormData or Blob
+ * goes as JSON.
  * @param {string} address
  * @param {unknown} [body]
+ * @param {{method?: string, patience_ms?: number}} [how]
+ * @returns {Promise<unknown>} what it answered
  */
-async function ask(address, body) {
-  const response = await fetchOrFail(address, body === undefined ? {} : { method: "POST", body: JSON.stringify(body), headers: { "content-type": "application/json" } });
+export async function ask(address, body, { method, patience_ms = PATIENCE_MS } = {}) {
+  const raw = body instanceof FormData || body instanceof Blob;
+  /** @type {RequestInit} */
+  const request = body === undefined ? {} : { method: "POST", body: raw ? body : JSON.stringify(body), headers: raw ? {} : { "content-type": "application/json" } };
+  if (method) request.method = method;
+  const response = await fetchOrFail(address, request, patience_ms);
+  if (response.status === 204) return null;
   return response.json().catch(() => {
     throw new Unanswered();
   });
@@ -155,20 +176,39 @@ async function ask(address, body) {
 /**
  * @param {string} address
  * @param {RequestInit} how
+ * @param {number} [patience_ms]
  * @param {boolean} [again] whether a stale CSRF cookie may still be renewed
  * @returns {Promise<Response>}
  */
-async function fetchOrFail(address, how, again = true) {
-  const headers = { accept: "application/json", "x-csrftoken": csrf(), "x-device": device(), ...how.headers };
-  const response = await fetch(address, { ...how, headers, signal: AbortSignal.timeout(PATIENCE_MS) }).catch(() => {
+async function fetchOrFail(address, how, patience_ms = PATIENCE_MS, again = true) {
+  const program = address.startsWith("/api/");
+  /** @type {Record<string, string>} */
+  const said = { accept: "application/json", "x-csrftoken": csrf(), "x-device": device() };
+  if (program && me) said["x-done-by"] = me;
+  const headers = { ...said, .../** @type {Record<string, string>} */ (how.headers) };
+  const response = await fetch(address, { ...how, headers, signal: AbortSignal.timeout(patience_ms) }).catch(() => {
     throw new Unanswered();
   });
   if (response.ok) return response;
-  if (response.status >= 500 || (LATER.includes(response.status) && address !== "/login")) throw new Unanswered();
-  const { error, detail } = read(await response.text());
-  if (response.status === 403 && again && (await isStale(headers["x-csrftoken"]))) return fetchOrFail(address, how, false);
+  const later = response.status >= 500 || (LATER.includes(response.status) && address !== "/login");
+  if (later) throw new Unanswered(response.status, retryAfter(response));
+  const { error, detail } = read(await response.text().catch(() => ""));
+  if (response.status === 403 && again && (await isStale(headers["x-csrftoken"] ?? ""))) return fetchOrFail(address, how, patience_ms, false);
   if (response.status === 401 && address !== "/login") throw new LoggedOut();
-  throw new Refusal(error, detail);
+  if (error === "AnotherLogin") throw new AnotherLogin();
+  // A gateway's own page is not our server's word.
+  if (program && !error) throw new Unanswered(response.status);
+  throw new Refusal(error, detail, response.status);
+}
+
+/**
+ * @param {Response} response
+ * @returns {number} milliseconds; 0 when it does not say
+ */
+function retryAfter(response) {
+  const said = response.headers.get("retry-after") ?? "";
+  const wait = /^\d+$/.test(said) ? Number(said) * 1000 : Date.parse(said) - Date.now();
+  return wait > 0 ? Math.min(wait, LONGEST_WAIT_MS) : 0;
 }
 
 /**
@@ -196,11 +236,4 @@ async function isStale(sent) {
 
 function csrf() {
   return /(?:^|; )csrftoken=([^;]*)/.exec(document.cookie)?.[1] ?? "";
-}
-
-/** The order of this device's scans, whatever its clock says. */
-function nextNumber() {
-  const next = Number(localStorage.getItem("scan.seq") ?? 0) + 1;
-  localStorage.setItem("scan.seq", String(next));
-  return next;
 }

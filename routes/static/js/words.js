@@ -15,6 +15,11 @@ export function say(name, facts = {}) {
   return text.replace(/\{(\w+)\}/g, (whole, key) => String(facts[key] ?? whole));
 }
 
+/** @param {string} name */
+export function knows(name) {
+  return name in WORDS;
+}
+
 const LANGUAGE = document.documentElement.lang === "en" ? "en-GB" : "vi-VN";
 const TIME = new Intl.DateTimeFormat(LANGUAGE, { timeZone: "Asia/Ho_Chi_Minh", hour: "2-digit", minute: "2-digit" });
 const DAY = new Intl.DateTimeFormat(LANGUAGE, { timeZone: "Asia/Ho_Chi_Minh", day: "2-digit", month: "2-digit" });

@@ -1,0 +1,104 @@
+// @ts-check
+/**
+ * What the carrier has in his pocket when nobody can be asked: the items he holds or was promised, whom he may release
+ * to, the steps there are, and what he has already said of an item on this phone.
+ *
+ * Filled whenever the server answers; gone at logout (wipe.js). What it says is marked with the time it was true at.
+ */
+
+import { me } from "./identity.js";
+import { takeKey } from "./locker.js";
+import { answer, pocketShelf } from "./shelf.js";
+import { fetchSatchel, news } from "./syncing.js";
+
+/** @typedef {import("./sending.js").Item} Item */
+/** @typedef {import("./sending.js").Proposal} Proposal */
+/** @typedef {import("./sending.js").Receiver} Receiver */
+/** @typedef {{login: string, at: string, receivers: Receiver[], unseen: Proposal[], onward: Record<string, Record<string, Proposal[]>>}} Satchel */
+/** @typedef {{item: Item, at: string, said: string | null}} Remembered `said`: a step told on this phone since */
+
+const TO_CITIZEN = ["result", "bring_back", "slip"];
+
+/** @type {Satchel | null} */
+let satchel = null;
+/** Other modules fill pockets of their own (the day's run): told when the server can be asked. */
+export const fillers = /** @type {Set<() => Promise<void>>} */ (new Set());
+
+/** @returns {Promise<void>} */
+export async function openSatchel() {
+  const kept = /** @type {Satchel | undefined} */ (await pocketShelf.look("things", (store) => store.get("satchel")).catch(() => undefined));
+  if (kept?.login === me) satchel = kept;
+  news.addEventListener("item", (event) => void remember(/** @type {CustomEvent<Item>} */ (event).detail));
+}
+
+/** Ask the server for everything that is needed without it. */
+export async function refill() {
+  const { key, items, promised, ...rest } = /** @type {Satchel & {key: string, items: Item[], promised: Item[]}} */ (/** @type {unknown} */ (await fetchSatchel()));
+  if (rest.login !== me) return;
+  await takeKey(me, key);
+  satchel = { ...rest, at: new Date().toISOString() };
+  const at = satchel.at;
+  await pocketShelf.write(["things"], async (store) => {
+    const things = store("things");
+    const known = /** @type {string[]} */ (await answer(things.getAllKeys(IDBKeyRange.bound("item/", "item/~"))));
+    const here = new Set([...items, ...promised].map(({ waybill }) => `item/${waybill}`));
+    for (const name of known) if (!here.has(name)) things.delete(name);
+    for (const item of [...items, ...promised]) things.put({ item, at, said: null }, `item/${item.waybill}`);
+    things.put(satchel, "satchel");
+  });
+  for (const fill of fillers) await fill().catch(() => undefined);
+}
+
+/**
+ * What the server has just said of an item, if it is one that he deals with.
+ * @param {Item} item
+ */
+export function remember(item) {
+  return put(item.waybill, item.mine || item.proposals.length ? { item, at: new Date().toISOString(), said: null } : null);
+}
+
+/**
+ * What he says of an item now, so that the next look at it without a network knows.
+ * @param {Item} item
+ * @param {string} step
+ */
+export async function said(item, step) {
+  const kept = await recall(item.waybill);
+  await put(item.waybill, { item, at: kept?.at ?? new Date().toISOString(), said: step });
+}
+
+/**
+ * @param {string} waybill
+ * @param {Remembered | null} what
+ */
+async function put(waybill, what) {
+  await pocketShelf
+    .write(["things"], async (store) => {
+      if (what) store("things").put(what, `item/${waybill}`);
+      else store("things").delete(`item/${waybill}`);
+    })
+    .catch(() => undefined); // a comfort, and no more
+}
+
+/**
+ * The item as it was last known here, with what is likely next; null when it was never seen.
+ * @param {string} waybill
+ * @returns {Promise<Remembered | null>}
+ */
+export async function recall(waybill) {
+  const kept = /** @type {Remembered | undefined} */ (await pocketShelf.look("things", (store) => store.get(`item/${waybill}`)).catch(() => undefined));
+  if (!kept) return null;
+  if (!kept.said) return kept;
+  const way = satchel?.onward[TO_CITIZEN.includes(kept.item.leg) ? "citizen" : "agency"] ?? {};
+  return { ...kept, item: { ...kept.item, proposals: way[kept.said] ?? kept.item.proposals } };
+}
+
+/** What may be said of an item that nobody here has seen. */
+export function unseen() {
+  return satchel?.unseen ?? [];
+}
+
+/** Whom he may release to, as last known. */
+export function knownReceivers() {
+  return satchel?.receivers ?? [];
+}
