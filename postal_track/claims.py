@@ -104,6 +104,9 @@ class Claim:
         scan, allowed = self.scan, tolerance()
         skew = now - scan.sent_at if scan.sent_at else timedelta(0)
         doubtful = abs(skew) > allowed
+        # A clock that was set between scanning and sending tells a wrong time of one.
+        if scan.skew is not None and scan.sent_at is not None:
+            doubtful = doubtful or abs(scan.skew - skew) > allowed
         at = scan.at + skew
         if at > now + allowed or at < now - _oldest():
             return now, True  # no clock to go by: the server's is the best there is

@@ -5,7 +5,7 @@ Shapes only. Whether someone may say it is ``claims``'s to judge, what it means
 """
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from uuid import UUID
 
 from postal_track.custody import Custody, Kind, Party, Reason, Step
@@ -46,7 +46,8 @@ class Scan:
 
     ``id`` is the device's own: the same id twice is the same statement. ``code`` is
     whatever a scanner read. ``sent_at`` is the device's clock at the moment of sending,
-    by which its skew is measured. ``bag``: the bag that the item is put into or taken
+    by which its skew is measured; ``skew`` is how far the server's was ahead of it when
+    last measured before the scan. ``bag``: the bag that the item is put into or taken
     out of, or in which it travels. ``seen``: what a receiver found out by comparing,
     which the item alone does not tell. ``again_on``: when he who came in vain comes
     again.
@@ -58,6 +59,7 @@ class Scan:
     at: datetime
     actor: Actor
     sent_at: datetime | None = None
+    skew: timedelta | None = None
     place: Party | None = None
     to: Party | None = None
     device: str = ""

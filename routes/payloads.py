@@ -3,7 +3,7 @@
 Shapes only: limits on sizes stand here, rules do not.
 """
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -23,6 +23,10 @@ Line = Annotated[str, Meta(max_length=240)]
 Count = Annotated[int, Meta(ge=0, le=9999)]
 PartyText = Annotated[str, Meta(pattern="^(staff|office|agency):[1-9][0-9]{0,8}$")]
 Aware = Annotated[datetime, Meta(tz=True)]
+
+
+FOREVER_MS = 10**14
+"""Longer than time is reckoned: such a skew says nothing."""
 
 
 class Position(msgspec.Struct, forbid_unknown_fields=True):
@@ -60,6 +64,18 @@ class Scan(msgspec.Struct, forbid_unknown_fields=True):
     step: Step
     at: Aware
     seq: Annotated[int, Meta(ge=0, le=2**53)] = 0
+    skew_ms: (
+        Annotated[
+            int,
+            Meta(
+                ge=-(2**53),
+                le=2**53,
+                description="The server's clock less the phone's, as last measured "
+                "before the scan.",
+            ),
+        ]
+        | None
+    ) = None
     place: PartyText | None = None
     to: PartyText | None = None
     position: Position | None = None
@@ -229,6 +245,9 @@ def scan(
         at=given.at,
         actor=actor,
         sent_at=sent_at,
+        skew=timedelta(milliseconds=given.skew_ms)
+        if given.skew_ms is not None and abs(given.skew_ms) < FOREVER_MS
+        else None,
         place=Party.parse(given.place) if given.place else None,
         to=Party.parse(given.to) if given.to else None,
         device=device,
