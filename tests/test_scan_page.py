@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -26,11 +25,11 @@ from tests import cast as people
 from tests import fake_camera
 from tests.axe import assert_accessible
 from tests.cast import Cast, enter, travel
+from tests.usb_scanner import scan_by_hand
 
 PHONE = {"width": 390, "height": 844}
 AS_FAST_AS_A_PERSON = 90
 FILM_OF_A_LABEL = 8.0
-KEYS_APART = 0.005
 
 Launch = Callable[..., Awaitable[Browser]]
 
@@ -47,24 +46,6 @@ def shown(page: Page, number: str) -> Any:
 async def look_up(page: Page, text: str) -> None:
     await page.get_by_label("Nhập mã vận đơn").fill(text)
     await page.keyboard.press("Enter")
-
-
-async def scan_by_hand(page: Page, text: str) -> None:
-    """Press the keys as a USB scanner does: all at once, then Enter."""
-    keyboard = await page.context.new_cdp_session(page)
-    keys: list[dict[str, Any]] = [{"key": sign, "text": sign} for sign in text]
-    keys.append({"key": "Enter", "text": "\r", "windowsVirtualKeyCode": 13})
-    # A scanner's own pace, whatever else this machine has to do.
-    began = time.time()
-    strokes = [
-        keyboard.send(
-            "Input.dispatchKeyEvent",
-            key | {"type": way, "timestamp": began + number * KEYS_APART},
-        )
-        for number, key in enumerate(keys)
-        for way in ("keyDown", "keyUp")
-    ]
-    await asyncio.gather(*strokes)
 
 
 async def do(page: Page) -> None:
