@@ -607,17 +607,18 @@ def _staff(number: int | None) -> Party | None:
     return Party(PartyKind.STAFF, number) if number else None
 
 
-async def open_at_door(items: Iterable[int]) -> dict[int, int]:
-    """Tell of items what is still to be paid when they change hands."""
+async def open_at_door(items: Iterable[int]) -> dict[int, tuple[int, str]]:
+    """Tell of items what is to be paid when they change hands, and the reference."""
     asked = list(items)
     if not asked:
         return {}
     async with transaction() as connection:
         rows: list[Any] = await connection.fetch(
             f"""
-            SELECT i.id, {OPEN_AT_DOOR} AS open FROM item i
+            SELECT i.id, {OPEN_AT_DOOR} AS open, b.reference FROM item i
+            JOIN bill b ON b.dossier = i.dossier
             WHERE i.id = ANY({given(1, "bigint")})
             """,  # noqa: S608 - constants
             asked,
         )
-    return {row["id"]: row["open"] for row in rows}
+    return {row["id"]: (row["open"], row["reference"]) for row in rows}

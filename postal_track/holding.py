@@ -38,9 +38,10 @@ MOST_LISTED = 500
 _ITEM = f"""
     i.id, i.waybill, i.dossier, i.leg, i.promised_on, {OPEN_AT_DOOR} AS fee,
     i.fee AS charged, i.stage, i.sender,
+    coalesce((SELECT reference FROM bill WHERE dossier = i.dossier), '') AS reference,
     i.addressee, i.holder, i.holder_place, i.since, i.released_to, i.released_at,
     i.bound_for, i.attempts, i.originals, i.copies, i.seal_no, i.bag, i.last_at
-"""
+"""  # noqa: S608 - constants
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +49,15 @@ class Sight:
     """An item as one person sees it.
 
     With the names of all parties, and the steps open to him. ``fee`` is what is still
-    to be paid when it changes hands; ``charged``: something was to be paid.
+    to be paid when it changes hands, ``reference`` by which a transfer is known;
+    ``charged``: something was to be paid.
     """
 
     waybill: str
     leg: Leg
     promised_on: date | None
     fee: int
+    reference: str
     charged: bool
     custody: Custody
     names: dict[Party, Named]
@@ -164,7 +167,7 @@ async def sights(
             item.waybill,
             item.leg,
             item.promised_on,
-            owed.get(item.id, 0),
+            owed.get(item.id, (0, "")),
             bool(item.fee),
             item.custody,
             known,
@@ -246,7 +249,7 @@ async def _sights(rows: Iterable[Record], actor: Actor) -> list[Sight]:
                 row["waybill"],
                 row["leg"],
                 row["promised_on"],
-                row["fee"],
+                (row["fee"], row["reference"]),
                 bool(row["charged"]),
                 custody,
                 known,
@@ -267,7 +270,7 @@ def _sight(
     waybill: str,
     leg: str,
     promised_on: date | None,
-    fee: int,
+    owed: tuple[int, str],
     charged: bool,
     now: Custody,
     known: dict[Party, Named],
@@ -282,7 +285,8 @@ def _sight(
         waybill=waybill,
         leg=Leg(leg),
         promised_on=promised_on,
-        fee=fee,
+        fee=owed[0],
+        reference=owed[1],
         charged=charged,
         custody=now,
         names=known,

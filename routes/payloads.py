@@ -10,7 +10,8 @@ from uuid import UUID
 import msgspec
 from msgspec import Meta
 
-from postal_track import handoffs, holding
+from postal_track import handoffs, holding, paying
+from postal_track.cash import LARGEST as LARGEST_CASH
 from postal_track.custody import Kind, Party, Reason, Step
 from postal_track.errors import PostalTrackError
 from postal_track.handoffs import Outcome
@@ -94,6 +95,7 @@ class Scan(msgspec.Struct, forbid_unknown_fields=True):
     due_on: date | None = None
     bag: Annotated[str, Meta(max_length=300)] | None = None
     again_on: date | None = None
+    cash: Annotated[int, Meta(ge=0, le=LARGEST_CASH)] = 0
 
 
 class ScanList(msgspec.Struct, forbid_unknown_fields=True):
@@ -139,10 +141,24 @@ class Proposal(msgspec.Struct):
     needs: tuple[str, ...]
 
 
+class Pay(msgspec.Struct, omit_defaults=True):
+    """What is to be paid when an item changes hands.
+
+    ``paid``: something was, and nothing is any more. ``qr`` is the path of an SVG in a
+    square of ``size``, for the citizen's bank app; without it money is paid in cash.
+    """
+
+    amount: int
+    paid: bool
+    reference: str = ""
+    qr: str = ""
+    size: int = 0
+
+
 class Item(msgspec.Struct, omit_defaults=True):
     """An item as the one who asks sees it.
 
-    ``instructions``: what the citizen wants of the coming pickup or delivery.
+    ``fee``: VND that are still to be paid. ``instructions``: what the citizen wants of the coming pickup or delivery.
     """
 
     waybill: str
@@ -169,13 +185,15 @@ class Item(msgspec.Struct, omit_defaults=True):
     released_text: str | None = None
     bound_text: str | None = None
     instructions: list[str] = []
+    pay: Pay | None = None
 
 
 class ScanOutcome(msgspec.Struct, omit_defaults=True):
     """What became of one scan.
 
     ``recorded``, perhaps with remarks, or ``refused`` with an error. Of a bag's code,
-    ``bag`` is its number and ``items`` how many inside it was recorded of.
+    ``bag`` is its number and ``items`` how many inside it was recorded of. ``cash``
+    is what became of the cash that was told with it: recorded, repeated or refused.
     """
 
     id: str
@@ -186,6 +204,7 @@ class ScanOutcome(msgspec.Struct, omit_defaults=True):
     item: Item | None = None
     bag: str | None = None
     items: int | None = None
+    cash: str | None = None
 
 
 class Outcomes(msgspec.Struct, omit_defaults=True):
@@ -280,8 +299,8 @@ def scan(
     )
 
 
-def item(sight: Sight, lang: str) -> Item:
-    """Say in words what a person sees of an item."""
+def item(sight: Sight, lang: str, *, drawn: bool = False) -> Item:
+    """Say in words what a person sees of an item; ``drawn``: with its QR to pay by."""
     now = sight.custody
     agency = holding.agency_of(sight)
 
@@ -319,6 +338,7 @@ def item(sight: Sight, lang: str) -> Item:
         released_text=name(now.released_to),
         bound_text=name(now.bound_for),
         instructions=instructions(sight, lang),
+        pay=_pay(sight, drawn=drawn),
     )
 
 
@@ -330,6 +350,17 @@ def instructions(sight: Sight, lang: str) -> list[str]:
     office = sight.names[held].name if held else ""
     say = act_words.instructions if sight.told else act_words.badges
     return say(sight.wanted, sight.way, office, lang)
+
+
+def _pay(sight: Sight, *, drawn: bool) -> Pay | None:
+    if not sight.fee and not sight.charged:
+        return None
+    pay = Pay(sight.fee, paid=not sight.fee)
+    if sight.fee and drawn:
+        pay.reference = sight.reference
+        if code := paying.qr(sight.reference, sight.fee):
+            pay.qr, pay.size = code.path, code.size
+    return pay
 
 
 def outcome(answered: Outcome, sight: Sight | None, lang: str) -> ScanOutcome:

@@ -5,6 +5,7 @@ Parses and answers; what a scan means is ``handoffs.record``'s.
 
 from functools import cache
 from typing import Annotated, Any
+from uuid import uuid5
 
 import msgspec
 from litestar import Request, Router, get, post
@@ -14,8 +15,9 @@ from litestar.openapi.spec import Example, Reference, Schema
 from litestar.params import Body, Parameter
 from litestar.typing import FieldDefinition
 
-from postal_track import devices, holding
+from postal_track import cash, devices, holding
 from postal_track.batching import Together
+from postal_track.cash import Taken
 from postal_track.errors import (
     BadScan,
     DeviceSignedOut,
@@ -128,8 +130,12 @@ async def record_scans(
     ]
     # Single scans of many phones share a transaction; a list has one of its own.
     answered = [await _together()(scans[0])] if len(scans) == 1 else await record(scans)
+    # After custody, and apart from it: no handover waits for money.
+    paid = await _cash(data, actor)
     sights = await holding.sights([o.item for o in answered], [actor] * len(answered))
     told = [payloads.outcome(o, s, lang) for o, s in zip(answered, sights, strict=True)]
+    for outcome in told:
+        outcome.cash = paid.get(outcome.id)
     for place, (id, why) in unread.items():  # in their order: each finds its place
         told.insert(place, _unread(id, why, lang))
     await devices.seen(data.device, data.sent_at)
@@ -143,6 +149,28 @@ _WAITED = (
     "This phone was signed out for a while. What it had scanned before is recorded "
     "under your new login.",
 )
+
+
+async def _cash(data: ScanList, actor: Actor) -> dict[str, str]:
+    """Write the cash that was told beside scans; what became of it, by scan.
+
+    A refused scan does not give the money back: it is written all the same.
+    """
+    given = [each for each in data.scans if each.cash]
+    if not given:
+        return {}
+    told = await cash.take(
+        [
+            Taken(uuid5(each.id, "cash"), each.code, each.cash, each.at)
+            for each in given
+        ],
+        actor,
+    )
+    words = [
+        "refused" if one.error else "recorded" if one.new else "repeated"
+        for one in told
+    ]
+    return {str(each.id): word for each, word in zip(given, words, strict=True)}
 
 
 def _unread(id: str, why: str, lang: str) -> ScanOutcome:
@@ -182,9 +210,8 @@ async def understand_code(
     ],
 ) -> Item:
     """Say what item a code belongs to, who has it and what may be done with it now."""
-    return payloads.item(
-        await holding.understand(code, request.user), language(request)
-    )
+    sight = await holding.understand(code, request.user)
+    return payloads.item(sight, language(request), drawn=True)
 
 
 @get(

@@ -64,6 +64,12 @@ os.environ |= {
     "DATABASE_URL": STACK.postgres.url(WORKING),
     "REDIS_URL": STACK.redis.url(),
     "SECRET_KEY": "the-tests-own-key-that-opens-nothing-else",
+    "BANK_BIN": "970403",
+    "BANK_ACCOUNT": "0011012345678",
+    "BANK_NAME": "Ngân hàng Thử",
+    "BANK_HOLDER": "BUU DIEN TINH THU",
+    "BANK_FEED_SECRET": "the-bank-s-own-key-that-opens-nothing-else",
+    "PORTAL_FEED_SECRET": "the-portal-s-own-key-that-opens-nothing",
 }
 
 # The state in which a database is born, and the way back to it. The ledger's triggers
