@@ -158,7 +158,8 @@ class Pay(msgspec.Struct, omit_defaults=True):
 class Item(msgspec.Struct, omit_defaults=True):
     """An item as the one who asks sees it.
 
-    ``fee``: VND that are still to be paid. ``instructions``: what the citizen wants of the coming pickup or delivery.
+    ``fee``: VND that are still to be paid. ``instructions``: what the citizen wants of
+    the coming pickup or delivery.
     """
 
     waybill: str
