@@ -430,13 +430,12 @@ def books(cast: Cast, loop: asyncio.AbstractEventLoop) -> type[RuleBasedStateMac
             )
             refused(charges.change(self.waybills[0], wanted, cast.bob))
 
-        @rule(which=st.integers(0, 1), data=st.data())
-        def settle(self, which: int, data: st.DataObject) -> None:
+        @rule(which=st.integers(0, 1), one=st.integers(0, 5))
+        def settle(self, which: int, one: int) -> None:
             left = wait(payments.unsettled(cast.dora))
             if left:
-                one = data.draw(st.integers(0, len(left) - 1))
-                code = self.waybills[which]
-                refused(payments.settle(left[one].id, code, "vì", cast.bob))
+                payment = left[one % len(left)].id
+                refused(payments.settle(payment, self.waybills[which], "vì", cast.bob))
 
         @rule(amount=amounts)
         def give_back(self, amount: int) -> None:
@@ -475,8 +474,8 @@ async def sums() -> dict[str, int]:
 async def test_the_books_always_balance(cast: Cast) -> None:
     machine = books(cast, asyncio.get_running_loop())
     chosen = hypothesis_settings(
-        max_examples=12,
-        stateful_step_count=14,
+        max_examples=8,
+        stateful_step_count=12,
         deadline=None,
         suppress_health_check=list(HealthCheck),
     )
