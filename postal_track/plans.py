@@ -93,6 +93,19 @@ def _office(actor: Actor, office: int | None) -> int:
     return chosen
 
 
+async def offices(actor: Actor) -> dict[int, str]:
+    """Name the offices that somebody may plan for."""
+    async with transaction() as connection:
+        rows = await connection.fetch(
+            """
+            SELECT id, name FROM office WHERE NOT hub AND ($1::int IS NULL OR id = $1)
+            ORDER BY name
+            """,
+            actor.office,
+        )
+    return {row["id"]: row["name"] for row in rows}
+
+
 async def board(actor: Actor, office: int | None = None) -> Board:
     """List what an office has to fetch and to bring, and whose run it is on."""
     number = _office(actor, office)

@@ -148,10 +148,11 @@ def money(form: Mapping[str, str], name: str = "fee") -> int:
 
 async def tell(scans: Sequence[Scan], lang: str) -> list[Told]:
     """Record scans; what became of each, in words."""
-    return [_told(each, lang) for each in await record(scans)]
+    return [told(each, lang) for each in await record(scans)]
 
 
-def _told(outcome: Outcome, lang: str) -> Told:
+def told(outcome: Outcome, lang: str) -> Told:
+    """Say what became of one scan."""
     error = outcome.error
     return Told(
         waybill=outcome.waybill,

@@ -30,6 +30,7 @@ from routes.guards import only
 from routes.language import language
 from routes.openapi import answers, example, refuses
 from routes.order_form import Form
+from routes.runs import DOING
 
 StaffRequest = Request[Actor, str, Any]
 
@@ -218,22 +219,9 @@ async def _page(
     )
 
 
-_WHAT: dict[Do, words.Pair] = {
-    Do.COLLECT: ("Thu gom", "Collect"),
-    Do.FETCH: ("Nhận từ cơ quan", "Fetch"),
-    Do.DELIVER: ("Phát", "Deliver"),
-    Do.HAND_OVER: ("Giao cơ quan", "Hand over"),
-}
-
-_HALVES: dict[Half, words.Pair] = {
-    Half.MORNING: ("buổi sáng", "morning"),
-    Half.AFTERNOON: ("buổi chiều", "afternoon"),
-}
-
-
 def what(task: Task, lang: str) -> str:
     """Say what is to be done with an item."""
-    return words.choose(_WHAT[task.do], lang)
+    return words.choose(DOING[task.do], lang)
 
 
 # JSON

@@ -539,3 +539,46 @@ async def test_people_of_one_house_are_one_stop(cast: Cast) -> None:
     await travel(cast, "carried", owner=owner)
     run = await runs.run(cast.alice)
     assert [len(stop.tasks) for stop in run.stops] == [2]
+
+
+async def test_runs_are_planned_on_a_page_without_a_script(
+    cast: Cast, server: str, second: int, database: Any
+) -> None:
+    pickup, result = await travel(cast, "booked"), await travel(cast, "brought")
+    async with await visitor(cast.bob) as client:
+        page = (await client.get("/runs")).text
+        assert OWNER not in page
+        ticked = {
+            f"item.{waybill}": re.findall(
+                rf'name="item\.{waybill}" value="([^"]+)"', page
+            )[0]
+            for waybill in (pickup, result)
+        }
+        form = {"office": str(cast.long_xuyen), "on_day": today().isoformat()}
+        answer = await client.post("/runs", data=form)
+        assert answer.status_code == 422
+        assert "Hãy chọn ít nhất một bưu gửi." in answer.text
+        answer = await client.post("/runs", data=form | ticked)  # no round knows it
+        assert answer.status_code == 422
+        assert "hãy chọn bưu tá" in answer.text
+        assert " checked" in answer.text
+        rounds = form | {"ward.30307": str(second)}
+        answer = await client.post("/runs/rounds", data=rounds)
+        assert answer.status_code == 303
+        answer = await client.post("/runs", data=form | ticked)
+        assert answer.headers["location"] == f"/runs?put=2&office={cast.long_xuyen}"
+    rows = await database.fetch("SELECT staff FROM run_stop")
+    assert [row["staff"] for row in rows] == [second, second]
+    to = await database.fetchval(
+        "SELECT released_to FROM item WHERE waybill = $1", result
+    )
+    assert to == f"staff:{second}"
+    async with await visitor(cast.dean) as client:
+        assert "Chọn một bưu cục" in (await client.get("/runs")).text
+        page = (await client.get(f"/runs?office={cast.long_xuyen}")).text
+        assert "Ann" in page
+    async with await visitor(cast.dora) as client:
+        answer = await client.get(f"/runs?office={cast.chau_doc}")
+        assert answer.status_code == 403
+    async with await visitor(cast.alice) as client:
+        assert (await client.get("/runs")).status_code == 403
