@@ -62,6 +62,9 @@ OF_A_DOSSIER = Limit("codes of a dossier", 12, timedelta(days=1))
 
 TRIES_FROM_AN_ADDRESS = Limit("tries of codes", 60, timedelta(hours=1))
 
+OPEN_FOR = timedelta(minutes=30)
+"""How long somebody who asked for his data can look at it."""
+
 SWEPT = 200
 """Requests of one sweep; the next one goes on."""
 
@@ -400,6 +403,29 @@ async def _try(
             row["id"],
         )
     return None
+
+
+# Showing somebody his own data
+
+
+def pass_for(request: UUID) -> str:
+    """Make what opens the data of a request, in the browser that confirmed it."""
+    until = int((datetime.now(UTC) + OPEN_FOR).timestamp())
+    return f"{until}.{_pass(request, until)}"
+
+
+def admits(request: UUID, given: str) -> bool:
+    """Whether this opens the data of that request, still."""
+    until, _, said = given.partition(".")
+    if not until.isdecimal() or len(until) > 12:
+        return False
+    right = hmac.compare_digest(said.encode(), _pass(request, int(until)).encode())
+    return right and int(until) > datetime.now(UTC).timestamp()
+
+
+def _pass(request: UUID, until: int) -> str:
+    key, said = settings().SECRET_KEY.encode(), f"own data:{request}:{until}"
+    return hmac.new(key, said.encode(), hashlib.sha256).hexdigest()
 
 
 # Doing

@@ -187,11 +187,11 @@ def _same(draft: Draft, row: Record) -> bool:
     chosen = (order.service, order.procedure, order.agency)
     papers = [(p.name, p.originals, p.copies) for p in order.papers]
     persons = {(p.part, p.name, p.phone) for p in draft.persons}
-    # Erased persons cannot be compared any more.
+    # What was erased cannot be compared any more.
     erased = not row["persons"]
     return (
         chosen == (row["service"], row["procedure"], row["agency"])
-        and papers == [tuple(line) for line in row["papers"]]
+        and (erased or papers == [tuple(line) for line in row["papers"]])
         and (erased or persons == {tuple(each) for each in row["persons"]})
     )
 

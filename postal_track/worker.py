@@ -84,6 +84,14 @@ async def tidy(ctx: dict[str, Any]) -> None:
         await _lasting(asking.sweep)
 
 
+async def forget(ctx: dict[str, Any]) -> None:
+    """Erase what was granted for today, and what was kept long enough."""
+    if "courier" in ctx:
+        from postal_track import erasing
+
+        await _lasting(erasing.sweep)
+
+
 async def start(ctx: dict[str, Any]) -> None:
     """Begin to sweep. Neither Redis nor the database need be there yet."""
     main = asyncio.current_task()
@@ -282,6 +290,8 @@ class WorkerSettings:
             max_tries=1,
             timeout=3600,
         ),
+        # At night, when nobody is on his way: 2:40 in An Giang.
+        cron(forget, hour=19, minute=40, keep_result=0, max_tries=1, timeout=3600),
         cron(
             tidy,
             minute=set(range(2, 60, 5)),

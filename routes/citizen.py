@@ -55,7 +55,7 @@ async def dossier_page(request: AnyRequest, token: FromPath[str]) -> Template:
             "wishes": await wishes.on_page(token),
             "acts": [
                 *asks.words_open_to(followed),
-                *asks.open_to(followed)[:-2],
+                *asks.open_to(followed),
             ],
         },
     )

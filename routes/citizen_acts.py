@@ -9,7 +9,9 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from litestar import Request, get, post
+import msgspec
+from litestar import Request, Response, get, post
+from litestar.datastructures import Cookie
 from litestar.params import FromPath, FromQuery
 from litestar.response import Redirect, Template
 
@@ -20,6 +22,7 @@ from postal_track import (
     following,
     limits,
     misses,
+    own_data,
     sayings,
     slots,
     wanted,
@@ -40,6 +43,9 @@ from routes.language import language
 from routes.order_form import Form
 
 AnyRequest = Request[Any, Any, Any]
+
+OWN_DATA = "own-data"
+"""The cookie of who has just proved by a code that he asks for his own data."""
 
 
 @get("/d/{token:str}/ask/{act:str}", include_in_schema=False)
@@ -163,7 +169,20 @@ async def _confirm(
         return await _code_page(request, token, number, fault)
     if token is None and asked.token:
         return Redirect(f"/book/done/{asked.token}", status_code=303)
-    return Redirect(here, status_code=303)
+    answer = Redirect(here, status_code=303)
+    if asked.act is Act.DATA:
+        answer.set_cookie(
+            Cookie(
+                OWN_DATA,
+                value=asking.pass_for(number),
+                path=f"/d/{token}/data",
+                max_age=round(asking.OPEN_FOR.total_seconds()),
+                httponly=True,
+                secure=settings().PUBLIC_URL.startswith("https://"),
+                samesite="strict",
+            )
+        )
+    return answer
 
 
 async def _code_page(
@@ -190,6 +209,44 @@ async def _code_page(
 
 def _path(token: str | None, number: UUID) -> str:
     return f"/d/{token}/confirm/{number}" if token else f"/book/confirm/{number}"
+
+
+# One's own data
+
+
+@get("/d/{token:str}/data/{number:uuid}", include_in_schema=False)
+async def own_data_page(
+    request: AnyRequest, token: FromPath[str], number: FromPath[UUID]
+) -> Template | Redirect:
+    """Show somebody all that is kept about him, in the browser that had the code."""
+    await misses.reading(address_of(request))
+    if not asking.admits(number, request.cookies.get(OWN_DATA, "")):
+        return Redirect(f"/d/{token}/ask/data", status_code=303)
+    try:
+        data = await own_data.collect(token, number)
+    except NotFound:
+        return await unknown(request)
+    context = {"data": data, "token": token, "number": number}
+    return Template("own_data.html", context=context)
+
+
+@get("/d/{token:str}/data/{number:uuid}/download", include_in_schema=False)
+async def own_data_file(
+    request: AnyRequest, token: FromPath[str], number: FromPath[UUID]
+) -> Response[bytes] | Template | Redirect:
+    """Hand the same over as a file that programs can read."""
+    await misses.reading(address_of(request))
+    if not asking.admits(number, request.cookies.get(OWN_DATA, "")):
+        return Redirect(f"/d/{token}/ask/data", status_code=303)
+    try:
+        data = await own_data.collect(token, number)
+    except NotFound:
+        return await unknown(request)
+    return Response(
+        msgspec.json.format(msgspec.json.encode(data.plain()), indent=1),
+        media_type="application/json",
+        headers={"Content-Disposition": 'attachment; filename="du-lieu-cua-toi.json"'},
+    )
 
 
 # What needs no code
@@ -270,6 +327,8 @@ async def _saying(
 
 
 ROUTES = [
+    own_data_page,
+    own_data_file,
     saying,
     say,
     question,

@@ -473,20 +473,27 @@ async def close_call(
         raise errors.UnknownMessage
 
 
-async def erase(connection: asyncpg.Connection, groups: Collection[str]) -> int:
+async def erase(
+    connection: asyncpg.Connection,
+    groups: Collection[str],
+    numbers: Collection[str] | None = None,
+) -> int:
     """Take numbers and words out of the texts of these groups; count the texts.
 
-    What was sent when and at what cost stays. A text still under way is withdrawn, or
-    erased by the next call once it is done.
+    `numbers`: only out of texts to these. What was sent when and at what cost stays. A
+    text still under way is withdrawn, or erased by the next call once it is done.
     """
     wanted = list(groups)
+    only = None if numbers is None else list(numbers)
     await connection.execute(
         """
         UPDATE sms_cleared_mark SET number = '', reason = '' WHERE number IN (
             SELECT recipient FROM sms_message WHERE "group" = ANY($1::text[])
+                AND ($2::text[] IS NULL OR recipient = ANY($2::text[]))
         )
         """,
         wanted,
+        only,
     )
     await connection.execute(
         """
@@ -494,8 +501,10 @@ async def erase(connection: asyncpg.Connection, groups: Collection[str]) -> int:
         SET status = 'suppressed', error_code = 'withdrawn', due_at = NULL,
             ended_at = now()
         WHERE "group" = ANY($1::text[]) AND status = 'queued' AND NOT unsure
+            AND ($2::text[] IS NULL OR recipient = ANY($2::text[]))
         """,
         wanted,
+        only,
     )
     rows = await connection.fetch(
         """
@@ -504,10 +513,12 @@ async def erase(connection: asyncpg.Connection, groups: Collection[str]) -> int:
             due_at = NULL, erased_at = now()
         WHERE "group" = ANY($1::text[]) AND erased_at IS NULL
             AND NOT (status = ANY($2::text[]))
+            AND ($3::text[] IS NULL OR recipient = ANY($3::text[]))
         RETURNING id
         """,
         wanted,
         [*UNSENT],
+        only,
     )
     erased = [row["id"] for row in rows]
     await connection.execute(
