@@ -6,6 +6,7 @@ for each, and adds no waiting when nobody else is there. Knows nothing of what i
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
@@ -18,6 +19,10 @@ class Together(Generic[One, Answer]):
 
     At most ``most`` go into one run and ``lanes`` runs go on at once. When a run of
     several fails, each is run alone, so that nobody fails for his neighbour.
+
+    ``patience``: how long a run waits for those to come back who were there a moment
+    ago, as a share of the time that the last run took: so a crowd stays together.
+    Whoever comes alone never waits.
     """
 
     def __init__(
@@ -25,8 +30,12 @@ class Together(Generic[One, Answer]):
         run: Callable[[Sequence[One]], Awaitable[Sequence[Answer]]],
         most: int = 100,
         lanes: int = 1,
+        patience: float = 0.0,
     ) -> None:
         self._run = run
+        self._patience = patience
+        self._expected = 0
+        self._all_here: asyncio.Future[None] | None = None
         self._most = most
         self._free = lanes
         self._waiting: list[tuple[One, asyncio.Future[Answer]]] = []
@@ -36,6 +45,8 @@ class Together(Generic[One, Answer]):
         """Wait for the answer to one call."""
         answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._waiting.append((one, answer))
+        if self._all_here is not None and len(self._waiting) >= self._expected:
+            _settle(self._all_here, None)
         if self._free:
             self._free -= 1
             task = asyncio.create_task(self._work())
@@ -50,25 +61,43 @@ class Together(Generic[One, Answer]):
                     self._waiting[: self._most],
                     self._waiting[self._most :],
                 )
+                begun = time.monotonic()
                 await self._serve(batch)
+                if self._patience:
+                    took = time.monotonic() - begun
+                    crowd = min(len(batch) + len(self._waiting), self._most)
+                    await self._gather(crowd, took * self._patience)
         finally:
             self._free += 1
+
+    async def _gather(self, crowd: int, seconds: float) -> None:
+        """Wait until a crowd is complete again, but not longer than so many seconds."""
+        if crowd < 2 or len(self._waiting) >= crowd:
+            return
+        loop = asyncio.get_running_loop()
+        self._expected, self._all_here = crowd, loop.create_future()
+        alarm = loop.call_later(seconds, _settle, self._all_here, None)
+        try:
+            await self._all_here
+        finally:
+            alarm.cancel()
+            self._all_here = None
 
     async def _serve(self, batch: list[tuple[One, asyncio.Future[Answer]]]) -> None:
         try:
             answers = await self._run([one for one, _ in batch])
         except Exception as fault:  # whatever it is, it is the caller's to hear
             if len(batch) == 1:
-                _settle(batch[0][1], fault)
+                if not batch[0][1].done():
+                    batch[0][1].set_exception(fault)
                 return
             for each in batch:
                 await self._serve([each])
             return
         for (_, waiting), answer in zip(batch, answers, strict=True):
-            if not waiting.done():
-                waiting.set_result(answer)
+            _settle(waiting, answer)
 
 
-def _settle(waiting: asyncio.Future[Answer], fault: Exception) -> None:
+def _settle(waiting: "asyncio.Future[Answer]", answer: Answer) -> None:
     if not waiting.done():  # the caller may have gone
-        waiting.set_exception(fault)
+        waiting.set_result(answer)

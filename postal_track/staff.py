@@ -254,7 +254,7 @@ async def _say_if_signed_out(token: str) -> None:
 
 @cache
 def _together() -> Together[bytes, Actor | None]:
-    return Together(_look_up, most=200, lanes=2)
+    return Together(_look_up, most=200, lanes=1, patience=0.5)
 
 
 async def _look_up(tokens: Sequence[bytes]) -> list[Actor | None]:

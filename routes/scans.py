@@ -58,7 +58,7 @@ class Receiver(msgspec.Struct):
 
 @cache
 def _together() -> Together[DomainScan, Outcome]:
-    return Together(record, most=100, lanes=1)
+    return Together(record, most=100, lanes=1, patience=0.5)
 
 
 class ByHand(AbstractDTO[ScanList]):
