@@ -24,7 +24,7 @@ from postal_track.custody import (
     PartyKind,
     Role,
 )
-from postal_track.database import given, transaction
+from postal_track.database import given, look, transaction
 from postal_track.directory import Named, names
 from postal_track.errors import BadInput, NotAllowed, NotFound, Problem
 from postal_track.orders import Order, plain
@@ -612,7 +612,7 @@ async def open_at_door(items: Iterable[int]) -> dict[int, tuple[int, str]]:
     asked = list(items)
     if not asked:
         return {}
-    async with transaction() as connection:
+    async with look() as connection:
         rows: list[Any] = await connection.fetch(
             f"""
             SELECT i.id, {OPEN_AT_DOOR} AS open, b.reference FROM item i

@@ -6,11 +6,13 @@ Reads only. The rules are ``custody``'s; the words are the routes'.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import cache
 
 from asyncpg import Record
 
 from postal_track import instructions, reach, readings
 from postal_track.asks import Way
+from postal_track.batching import Together
 from postal_track.charges import OPEN_AT_DOOR, open_at_door
 from postal_track.chronicle import IN_HAND, custody_of
 from postal_track.custody import (
@@ -24,7 +26,7 @@ from postal_track.custody import (
     Step,
     propose,
 )
-from postal_track.database import transaction
+from postal_track.database import look, transaction
 from postal_track.directory import Named, names
 from postal_track.errors import ForeignCode, ForgedLabel, UnboundLabel, UnknownWaybill
 from postal_track.handoffs import Known
@@ -177,10 +179,14 @@ async def sights(
         else None
         for item, actor in zip(items, actors, strict=True)
     ]
-    for at, (item, sight) in enumerate(zip(items, seen, strict=True)):
-        if item and sight and _set_out(item):
-            (wished,) = await _wished([(item.dossier, sight)])
-            seen[at] = await _in_clear(wished, item.id, item.dossier, actors[at])
+    out = [
+        (at, item, sight)
+        for at, (item, sight) in enumerate(zip(items, seen, strict=True))
+        if item and sight and _set_out(item)
+    ]
+    wishes = await _wished([(item.dossier, sight) for _, item, sight in out])
+    for (at, item, _), wished in zip(out, wishes, strict=True):
+        seen[at] = await _in_clear(wished, item.id, item.dossier, actors[at])
     return seen
 
 
@@ -195,8 +201,7 @@ async def _wished(seen: Sequence[tuple[int, Sight]]) -> list[Sight]:
     asked = {d for (d, _), way in zip(seen, ways, strict=True) if way}
     if not asked:
         return [sight for _, sight in seen]
-    async with transaction() as connection:
-        known = await instructions.of_dossiers(connection, asked)
+    known = await _asked_for()(frozenset(asked))
     if not known:
         return [sight for _, sight in seen]
     found = [
@@ -216,6 +221,21 @@ async def _wished(seen: Sequence[tuple[int, Sight]]) -> list[Sight]:
         else sight
         for (_, sight), way, wanted in zip(seen, ways, found, strict=True)
     ]
+
+
+_Wanted = dict[tuple[int, Way], Instruction]
+
+
+@cache
+def _asked_for() -> Together[frozenset[int], _Wanted]:
+    # Single scans of many phones are answered together; so is what they ask.
+    return Together(_ask_for, most=200)
+
+
+async def _ask_for(dossiers: Sequence[frozenset[int]]) -> list[_Wanted]:
+    async with look() as connection:
+        known = await instructions.of_dossiers(connection, frozenset().union(*dossiers))
+    return [known] * len(dossiers)
 
 
 async def _in_clear(sight: Sight, item: int, dossier: int, actor: Actor) -> Sight:

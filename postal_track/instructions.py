@@ -24,6 +24,7 @@ from postal_track.custody import (
     Stage,
     Step,
 )
+from postal_track.database import given
 from postal_track.places import Located
 from postal_track.slots import Half, Slot
 
@@ -69,7 +70,7 @@ async def of_dossiers(
 ) -> dict[tuple[int, Way], Instruction]:
     """Read what is wanted for these dossiers. A day that has passed is no wish."""
     rows = await connection.fetch(
-        "SELECT * FROM instruction WHERE dossier = ANY($1::bigint[])",
+        f"SELECT * FROM instruction WHERE dossier = ANY({given(1, 'bigint')})",  # noqa: S608
         sorted(set(dossiers)),
     )
     today = today or datetime.now(promises.LOCAL).date()
