@@ -38,7 +38,17 @@ in when the network returns.
 """
 _FORM = b"application/x-www-form-urlencoded"
 _SIGNED = ("/sms/receipts/", "/sms/inbound/")
-_OPEN = ("/static/", "/npm/", "/health", "/metrics", "/schema")
+_OPEN = (
+    "/static/",
+    "/v/",
+    "/npm/",
+    "/sw.js",
+    "/manifest.webmanifest",
+    "/offline",
+    "/health",
+    "/metrics",
+    "/schema",
+)
 
 
 def token_of(connection: ASGIConnection[Any, Any, Any, Any]) -> str | None:

@@ -19,6 +19,7 @@ from postal_track.staff import Actor, log_in, log_out
 from routes import act_words, words
 from routes.guards import SESSION
 from routes.language import COOKIE, clock, day, language, local, money
+from routes.shell import shell
 
 AnyRequest = Request[Actor | None, str | None, Any]
 
@@ -47,7 +48,11 @@ def prepare(engine: JinjaTemplateEngine) -> None:
         "money": money,
         "mask": mask,
     }
-    engine.engine.globals |= {"kept_prefix": KEPT, "unit_choices": _units}
+    engine.engine.globals |= {
+        "kept_prefix": KEPT,
+        "unit_choices": _units,
+        "asset": _asset,
+    }
     engine.engine.globals |= {"t": _both, "lang": _lang, "clock": _clock, "day": _day}
 
 
@@ -56,6 +61,10 @@ def _units(actor: Actor, lang: str) -> list[tuple[int, str]]:
         (each.party.id, each.name_en if lang == "en" else each.name)
         for each in actor.units
     ]
+
+
+def _asset(path: str) -> str:
+    return shell().address(path)
 
 
 def _request(context: Context) -> AnyRequest | None:

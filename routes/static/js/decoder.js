@@ -110,7 +110,7 @@ export class ZxingDecoder {
    * @returns {Promise<Found[]>}
    */
   async #ask(frame, way, closer) {
-    const worker = (this.#worker ??= new Worker("/static/js/decoding-worker.js", { type: "module" }));
+    const worker = (this.#worker ??= new Worker(new URL("./decoding-worker.js", import.meta.url), { type: "module" }));
     try {
       return await inTime(
         new Promise((resolve, reject) => {

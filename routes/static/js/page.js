@@ -43,11 +43,14 @@ export function copy(id) {
   return /** @type {HTMLElement} */ (first.cloneNode(true));
 }
 
+/** Of the same version as this script, so that it is on the phone when this is. */
+const SPRITE = new URL("../icons/sprite.svg", import.meta.url).pathname;
+
 /**
  * Show another drawing of the sprite in an <svg class="icon">.
  * @param {ParentNode} within
  * @param {string} name
  */
 export function draw(within, name) {
-  within.querySelector("svg.icon use")?.setAttribute("href", `/static/icons/sprite.svg#${name}`);
+  within.querySelector("svg.icon use")?.setAttribute("href", `${SPRITE}#${name}`);
 }

@@ -286,7 +286,7 @@ async function deliver(entry, done, claim) {
     return leave(done);
   }
   const judged = claim.step === "delivered" && claim.proof?.["kind"] === "code";
-  tell("kept", say("saved"), `${name} · ${say(judged ? "saved_code" : `saved_${syncing.way}`)}`);
+  tell("kept", say("saved"), `${name} · ${say(judged ? "saved_code" : `saved_${navigator.onLine ? syncing.way : "offline"}`)}`);
   leave(done);
 }
 
