@@ -11,7 +11,7 @@ from litestar.enums import RequestEncodingType
 from litestar.params import Body, FromPath, FromQuery
 from litestar.response import Redirect, Template
 
-from postal_track import irregularities, photographs
+from postal_track import irregularities, photographs, snapshots
 from postal_track.complaints import READERS
 from postal_track.custody import ABSENCES, Kind, Party, Reason
 from postal_track.directory import Named
@@ -302,6 +302,7 @@ async def _page(
         "irregularity.html",
         context={
             "file": file,
+            "snapshots": await snapshots.of_irregularity(number),
             "case": file.case,
             "form": form,
             "typed": typed or {},

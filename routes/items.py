@@ -6,7 +6,7 @@ from litestar import Request, get, post
 from litestar.params import FromPath
 from litestar.response import Redirect, Template
 
-from postal_track import boards, readings, records
+from postal_track import boards, readings, records, snapshots
 from postal_track import history as histories
 from postal_track.boards import Page, Wanted
 from postal_track.custody import (
@@ -216,6 +216,7 @@ async def _page(
             "problem": problem,
             "correction": correction or {},
             "problems": problems or {},
+            "photos": await snapshots.of_item(item.waybill),
             "fresh": by_hand.fresh,
             "errors": sorted(ERRORS),
             "papered": lambda line: (

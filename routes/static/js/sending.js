@@ -8,6 +8,7 @@
 
 import { device } from "./device.js";
 import { me } from "./identity.js";
+import { wipe } from "./wipe.js";
 
 /** @typedef {"counts" | "seal" | "proof" | "reason" | "to" | "code_and_due"} Need */
 /** @typedef {{step: string, text: string, needs: Need[]}} Proposal */
@@ -194,6 +195,8 @@ async function fetchOrFail(address, how, patience_ms = PATIENCE_MS, again = true
   if (later) throw new Unanswered(response.status, retryAfter(response));
   const { error, detail } = read(await response.text().catch(() => ""));
   if (response.status === 403 && again && (await isStale(headers["x-csrftoken"] ?? ""))) return fetchOrFail(address, how, patience_ms, false);
+  // A phone that is lost learns it here: whoever holds it finds nobody's name on it.
+  if (error === "DeviceSignedOut") await wipe().catch(() => undefined);
   if (response.status === 401 && address !== "/login") throw new LoggedOut();
   if (error === "AnotherLogin") throw new AnotherLogin();
   // A gateway's own page is not our server's word.

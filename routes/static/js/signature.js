@@ -2,7 +2,9 @@
 /**
  * A pad to sign on with a finger, a pen or a mouse; gives the strokes as the data of an SVG path.
  *
- * Whole units of a field 600 wide, so that a signature is small, and the same on every screen.
+ * Whole units of a field 600 wide and 300 high, so that a signature is small, and the same on every screen and whichever
+ * way it is held. Each finger draws its own line; while a pen is at work, a hand that rests on the glass draws none. How
+ * hard one presses is not kept: it would tell the pen more than the person.
  */
 
 const WIDTH = 600;
@@ -13,6 +15,10 @@ const LONGEST = 20_000;
 export class SignaturePad {
   /** @type {[number, number][][]} */
   #strokes = [];
+  /** Lines being drawn, by the pointer that draws them. @type {Map<number, [number, number][]>} */
+  #drawing = new Map();
+  /** @type {number | null} */
+  #pen = null;
   #canvas;
   #onChange;
 
@@ -25,6 +31,7 @@ export class SignaturePad {
     this.#onChange = onChange;
     canvas.addEventListener("pointerdown", (event) => this.#begin(event));
     canvas.addEventListener("pointermove", (event) => this.#go(event));
+    for (const end of ["pointerup", "pointercancel"]) canvas.addEventListener(end, (event) => this.#end(/** @type {PointerEvent} */ (event)));
     new ResizeObserver(() => this.#paint()).observe(canvas);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.#paint());
   }
@@ -35,6 +42,7 @@ export class SignaturePad {
 
   clear() {
     this.#strokes = [];
+    this.#drawing.clear();
     this.#paint();
     this.#onChange();
   }
@@ -53,16 +61,22 @@ export class SignaturePad {
   /** @param {PointerEvent} event */
   #begin(event) {
     event.preventDefault();
+    if (event.pointerType === "pen") this.#pen = event.pointerId;
+    else if (this.#pen !== null && event.pointerType === "touch") return;
+    if (event.button > 0) return;
     this.#canvas.setPointerCapture(event.pointerId);
-    this.#strokes.push([this.#where(event)]);
+    /** @type {[number, number][]} */
+    const stroke = [this.#where(event)];
+    this.#drawing.set(event.pointerId, stroke);
+    this.#strokes.push(stroke);
     this.#paint();
     this.#onChange();
   }
 
   /** @param {PointerEvent} event */
   #go(event) {
-    const stroke = this.#strokes.at(-1);
-    if (!stroke || !this.#canvas.hasPointerCapture(event.pointerId)) return;
+    const stroke = this.#drawing.get(event.pointerId);
+    if (!stroke) return;
     const all = event.getCoalescedEvents?.() ?? [];
     for (const each of all.length ? all : [event]) {
       const [x, y] = this.#where(each);
@@ -70,6 +84,12 @@ export class SignaturePad {
       if (!last || Math.hypot(x - last[0], y - last[1]) >= STEP) stroke.push([x, y]);
     }
     this.#paint();
+  }
+
+  /** @param {PointerEvent} event */
+  #end(event) {
+    this.#drawing.delete(event.pointerId);
+    if (event.pointerId === this.#pen) this.#pen = null;
   }
 
   /**
