@@ -8,6 +8,7 @@ import msgspec
 from litestar import Request, Response, get, post
 from litestar.datastructures import UploadFile
 from litestar.enums import RequestEncodingType
+from litestar.openapi.spec import Example
 from litestar.params import Body, FromPath
 
 from postal_track import snapshots
@@ -56,6 +57,14 @@ _PHOTO = PhotoOut(
     _ID, "DH123456785VN", "9f86d081884c7d65…", f"/items/DH123456785VN/photos/{_ID}"
 )
 
+_SENT = {
+    "id": str(_ID),
+    "code": "DH123456785VN",
+    "photo": "(the file)",
+    "at": "2026-11-23T02:14:58Z",
+    "device": "web-9a573f2d5f3a",
+}
+
 
 @post(
     "/api/photos",
@@ -83,7 +92,13 @@ _PHOTO = PhotoOut(
 )
 async def keep_photo(
     request: StaffRequest,
-    data: Annotated[PhotoIn, Body(media_type=RequestEncodingType.MULTI_PART)],
+    data: Annotated[
+        PhotoIn,
+        Body(
+            media_type=RequestEncodingType.MULTI_PART,
+            examples=[Example(summary="Of a label", value=_SENT)],
+        ),
+    ],
 ) -> PhotoOut:
     """Keep a photo of an envelope."""
     at = data.at or datetime.now(UTC)
