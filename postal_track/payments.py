@@ -336,7 +336,17 @@ class Unsettled:
     proposals: list[Proposed]
 
 
-async def unsettled(actor: Actor, listed: int = LISTED) -> list[Unsettled]:
+async def left_of(payment: int, actor: Actor) -> Unsettled:
+    """Show one payment that waits for a person; ``NotFound`` once nothing is left."""
+    found = await unsettled(actor, only=payment)
+    if not found:
+        raise NotFound
+    return found[0]
+
+
+async def unsettled(
+    actor: Actor, listed: int = LISTED, only: int | None = None
+) -> list[Unsettled]:
     """List payments that wait for a person, the oldest first, with what they may mean.
 
     What is for a dossier only to who may know of it; what is for none to all who
@@ -356,6 +366,7 @@ async def unsettled(actor: Actor, listed: int = LISTED) -> list[Unsettled]:
             FROM payment p LEFT JOIN dossier d ON d.id = p.dossier
             LEFT JOIN bill b ON b.dossier = d.id
             WHERE p.settled < p.amount AND (p.dossier IS NULL OR {seen})
+                AND ({values.put(only)}::bigint IS NULL OR p.id = ${len(values)})
             ORDER BY p.at, p.id LIMIT {values.put(listed)}
             """,  # noqa: S608 - placeholders
             *values,

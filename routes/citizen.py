@@ -8,9 +8,18 @@ from typing import Annotated, Any
 from litestar import Request, get, post
 from litestar.enums import RequestEncodingType
 from litestar.params import Body, FromPath, FromQuery
-from litestar.response import Redirect, Template
+from litestar.response import Redirect, Response, Template
 
-from postal_track import asks, following, glances, journey, lookups, misses, wishes
+from postal_track import (
+    asks,
+    following,
+    glances,
+    journey,
+    lookups,
+    misses,
+    paying,
+    wishes,
+)
 from postal_track.errors import (
     BadInput,
     BadWaybill,
@@ -24,6 +33,7 @@ from postal_track.retold import by_days
 from postal_track.s10 import spaced
 from postal_track.settings import settings
 from postal_track.telling import tell
+from routes import money_words
 from routes.errors import number_of
 from routes.language import language
 
@@ -53,11 +63,31 @@ async def dossier_page(request: AnyRequest, token: FromPath[str]) -> Template:
             "states": journey.TRIP_STATE,
             "hotline": settings().HOTLINE,
             "wishes": await wishes.on_page(token),
+            "pay": await paying.on_page(token),
+            "money_words": money_words,
             "acts": [
                 *asks.words_open_to(followed),
                 *asks.open_to(followed),
             ],
         },
+    )
+
+
+@get("/d/{token:str}/pay.png", include_in_schema=False)
+async def pay_picture(
+    request: AnyRequest, token: FromPath[str]
+) -> Response[bytes] | Template:
+    """Give the code to pay by as a picture, for a bank's app on the same phone."""
+    await misses.reading(address_of(request))
+    try:
+        pay = await paying.on_page(token)
+        if pay is None or not pay.now:
+            raise NotFound
+        picture = paying.picture(pay.reference, pay.now)
+    except NotFound:
+        return await unknown(request)
+    return Response(
+        picture, media_type="image/png", headers={"Cache-Control": "no-store"}
     )
 
 
@@ -143,4 +173,4 @@ def address_of(request: AnyRequest) -> str:
     return request.client.host if request.client else ""
 
 
-ROUTES = [dossier_page, short_link, track_page, track, track_result]
+ROUTES = [dossier_page, pay_picture, short_link, track_page, track, track_result]

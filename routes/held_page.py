@@ -7,6 +7,7 @@ from litestar import Request, get, post
 from litestar.params import FromQuery
 from litestar.response import Redirect, Template
 
+from postal_track import cash
 from postal_track.custody import Party, Role, Step
 from postal_track.errors import BadInput, Problem
 from postal_track.holding import Sight, held, receivers
@@ -96,6 +97,7 @@ async def _page(
         "released": released,
         "recalled": recalled,
         "fresh": by_hand.fresh,
+        "cash": await cash.total(request.user),
         "badges": partial(_badges, lang=language(request)),
         **measured.measures(language(request)),
     }

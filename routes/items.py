@@ -6,7 +6,7 @@ from litestar import Request, get, post
 from litestar.params import FromPath
 from litestar.response import Redirect, Template
 
-from postal_track import boards, readings, records, snapshots
+from postal_track import boards, charges, readings, records, snapshots
 from postal_track import history as histories
 from postal_track.boards import Page, Wanted
 from postal_track.custody import (
@@ -22,7 +22,7 @@ from postal_track.custody import (
 )
 from postal_track.errors import BadInput, Conflict, PostalTrackError, Problem
 from postal_track.staff import Actor
-from routes import by_hand, clock_words, filters, measured, words
+from routes import by_hand, clock_words, filters, measured, money_words, words
 from routes.by_hand import Ticked
 from routes.guards import logged_in, only
 from routes.language import language
@@ -206,6 +206,8 @@ async def _page(
         "item.html",
         context={
             "item": item,
+            "account": await charges.account(waybill, request.user),
+            "money_words": money_words,
             "cw": clock_words,
             "now": item.custody,
             "name": lambda party: _name(item.names, party, lang),

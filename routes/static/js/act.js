@@ -6,6 +6,7 @@
  */
 
 import { button, copy, input, one, part } from "./page.js";
+import { cashIn, showPay } from "./pay.js";
 import { knownReceivers } from "./satchel.js";
 import { receivers } from "./sending.js";
 import { SignaturePad } from "./signature.js";
@@ -87,6 +88,7 @@ export class Act {
     part("[data-do-says]", this.#form).textContent = proposal.text;
     part('[data-proof="identity"]', this.#form).hidden = proposal.step !== WITH_IDENTITY;
     this.#proofBy();
+    showPay(this.#form, item, proposal.needs.includes("proof"));
     this.touched = false;
     if (proposal.needs.includes("to")) void this.#people(code);
   }
@@ -181,6 +183,8 @@ export class Act {
     }
     if (needs.has("proof")) details.proof = this.#proof(text);
     if (text("note")) details.note = text("note");
+    const cash = cashIn(data);
+    if (cash) details.cash = cash;
     return details;
   }
 

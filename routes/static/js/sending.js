@@ -31,6 +31,7 @@ import { wipe } from "./wipe.js";
  * @property {string} [seal_no]
  * @property {number} attempts
  * @property {number} fee
+ * @property {{amount: number, paid: boolean, reference?: string, qr?: string, size?: number}} [pay]
  * @property {string} [promised_on]
  * @property {string} agency_text
  * @property {string[]} [instructions] what the citizen wants of what is to come
@@ -53,6 +54,7 @@ import { wipe } from "./wipe.js";
  * @property {string} [reason]
  * @property {string} [note]
  * @property {string} [bind_to]
+ * @property {number} [cash] VND that the citizen gave in cash
  * @property {Record<string, string>} [proof]
  * @property {string} [dossier_code]
  * @property {string} [due_on]
