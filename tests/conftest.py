@@ -288,7 +288,7 @@ def server(postgres: str) -> Iterator[str]:
     address = os.environ["PUBLIC_URL"]
     options = ("--host", "127.0.0.1", "--port", str(PORT))
     with running("web", "uvicorn", "app:app", *options) as web:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         while not _is_well(address):
             assert web.alive(), web.said()
             assert time.monotonic() < deadline, web.said()
