@@ -20,7 +20,7 @@ from zoneinfo import ZoneInfo
 
 from asyncpg import Connection
 
-from postal_track import codes, expectations
+from postal_track import codes, demo_wishes, expectations
 from postal_track.addresses import wards
 from postal_track.bookings import (
     Announcement,
@@ -69,6 +69,7 @@ async def load_once() -> bool:
         await _load_houses(connection)
     await _tell_stories()
     await _remember()
+    await demo_wishes.ask()
     return True
 
 

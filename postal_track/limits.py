@@ -35,6 +35,10 @@ WISHES = Limit("wishes", 30, timedelta(hours=1))
 """Whoever has the link may stop texts and want them again; a household does it once."""
 
 
+PRINTS = Limit("prints", 60, timedelta(hours=1))
+"""Drawing a PDF is work; nobody needs more of his dossier."""
+
+
 async def knock(limit: Limit, address: str) -> None:
     """Count one more time; ``TooOften`` when it is one too many.
 

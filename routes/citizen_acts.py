@@ -25,6 +25,7 @@ from postal_track import (
     own_data,
     sayings,
     slots,
+    summaries,
     wanted,
 )
 from postal_track import wishes as citizens_wishes
@@ -33,8 +34,10 @@ from postal_track.asking import Asked
 from postal_track.asks import Act, State, Word, open_to, way, words_open_to
 from postal_track.complaints import Claimed
 from postal_track.errors import BadInput, NotFound, PostalTrackError, TooOften
+from postal_track.limits import PRINTS
 from postal_track.s10 import spaced
 from postal_track.settings import settings
+from postal_track.telling import tell
 from routes import case_words, order_form
 from routes.citizen import address_of, unknown
 from routes.errors import number_of
@@ -249,6 +252,30 @@ async def own_data_file(
     )
 
 
+# A plain receipt
+
+
+@get("/d/{token:str}/receipt.pdf", include_in_schema=False)
+async def summary(
+    request: AnyRequest, token: FromPath[str]
+) -> Response[bytes] | Template:
+    """Hand over one plain page of what was carried and what has happened."""
+    address = address_of(request)
+    await misses.reading(address)
+    await limits.knock(PRINTS, address)
+    try:
+        followed = await following.follow(token)
+    except NotFound:
+        return await unknown(request)
+    drawn = await summaries.draw(followed, tell(followed), language(request))
+    name = followed.leg.waybill if followed.leg else "ho-so"
+    return Response(
+        drawn,
+        media_type="application/pdf",
+        headers={"Content-Disposition": f'inline; filename="bien-nhan-{name}.pdf"'},
+    )
+
+
 # What needs no code
 
 
@@ -327,6 +354,7 @@ async def _saying(
 
 
 ROUTES = [
+    summary,
     own_data_page,
     own_data_file,
     saying,

@@ -34,7 +34,15 @@ PAGES = {
     "buuta.an": ["/scan", "/held", "/items"],
     "gdv.giang": ["/dossiers/new", "/labels", "/held", "/items"],
     "canbo.minh": ["/desk", "/held"],
-    "giamsat": ["/items", "/sms", "/sms/calls", "/sms/texts", "/sms/costs"],
+    "giamsat": [
+        "/items",
+        "/requests",
+        "/ratings",
+        "/sms",
+        "/sms/calls",
+        "/sms/texts",
+        "/sms/costs",
+    ],
 }
 """Whose pages are looked at; nobody's are the citizen's."""
 
