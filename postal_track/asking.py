@@ -37,6 +37,7 @@ from postal_track.limits import Limit
 from postal_track.orders import Order, plain
 from postal_track.phones import mask, normalise
 from postal_track.settings import settings
+from sms.outbox import drop_calls
 
 TRIES = 5
 """Wrong tries of one code."""
@@ -561,6 +562,8 @@ async def sweep(now: datetime | None = None) -> int:
             """,
             now,
         )
+        # Whoever waited for a code has asked for another, or given up.
+        await drop_calls(connection, "S15_code")
         stuck = await connection.fetch(
             """
             SELECT id FROM citizen_request WHERE state = 'confirmed'

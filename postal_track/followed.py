@@ -27,6 +27,7 @@ from postal_track.custody import (
     standing,
 )
 from postal_track.estimates import Expected
+from postal_track.slots import Slot
 
 LOCAL = ZoneInfo("Asia/Ho_Chi_Minh")
 
@@ -112,6 +113,20 @@ class Pickup:
     digits: str
 
 
+@dataclass(frozen=True, slots=True)
+class Wished:
+    """What the citizen wants of the coming pickup or delivery: no name, no address."""
+
+    slot: Slot | None = None
+    held_at: Party | None = None
+    elsewhere: bool = False
+    deputised: bool = False
+
+    def __bool__(self) -> bool:
+        """Whether anything is wished."""
+        return self != Wished()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Followed:
     """What is known of a dossier at the moment ``at``. Nothing here names a person.
@@ -142,6 +157,7 @@ class Followed:
     tries: int = 3  # at a delivery, before it is held at the counter
     hold_days: int = 8
     wished_on: date | None = None  # the citizen's day for the coming visit
+    wished: Wished = Wished()
 
     @property
     def today(self) -> date:

@@ -5,7 +5,7 @@ here: only initials and a masked number go on. Knows no HTTP.
 """
 
 from collections.abc import Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from itertools import groupby
 
 from asyncpg import Connection, Record
@@ -26,6 +26,7 @@ from postal_track.followed import (
     Paper,
     Pickup,
     Stretch,
+    Wished,
     Words,
 )
 from postal_track.instructions import Instruction
@@ -108,21 +109,23 @@ async def _followed(connection: Connection, row: Record, at: datetime) -> Follow
         connection, [number], at.astimezone(LOCAL).date()
     )
     waybills = [leg.waybill for leg in legs]
-    wished_on = _wished(legs, wanted, number)
-    wished = {
+    wished = _wished(legs, wanted, number)
+    wished_on = wished.slot.day if wished.slot else None
+    days = {
         leg.waybill: wished_on
         for leg in legs
         if wished_on and instructions.way_of(leg.leg, leg.now)
     }
     agency = Party(PartyKind.AGENCY, row["agency"])
     office = Party(PartyKind.OFFICE, row["office"])
+    parties = {agency, office} | ({wished.held_at} if wished.held_at else set())
     private = row["sensitive"]
     return Followed(
         token=row["token"],
         service=row["service"],
         agency=agency,
         office=office,
-        names=await _named({agency, office} | _places(legs)),
+        names=await _named(parties | _places(legs)),
         at=at,
         procedure=None if private else Words(row["procedure"], row["procedure_en"]),
         in_person=row["in_person"],
@@ -138,11 +141,12 @@ async def _followed(connection: Connection, row: Record, at: datetime) -> Follow
         legs=legs,
         pickup=_pickup(code),
         checking=tuple(Kind(each["kind"]) for each in checking),
-        expected=await expectations.expected(connection, waybills, at, wished),
+        expected=await expectations.expected(connection, waybills, at, days),
         hoped=await _hoped(connection, row, legs, at),
         tries=settings().DELIVERY_ATTEMPTS,
         hold_days=settings().HOLD_DAYS,
         wished_on=wished_on,
+        wished=wished,
     )
 
 
@@ -199,14 +203,20 @@ def _places(legs: Sequence[Stretch]) -> set[Party]:
 
 def _wished(
     legs: Sequence[Stretch], wanted: dict[tuple[int, Way], Instruction], dossier: int
-) -> date | None:
-    """Tell the day that the citizen chose for what comes next; an old one is none."""
+) -> Wished:
+    """Tell what the citizen wants of what comes next; a day that has passed is none."""
     ways = {instructions.way_of(leg.leg, leg.now) for leg in legs}
-    for way in (Way.PICKUP, Way.DELIVERY):
-        found = wanted.get((dossier, way))
-        if way in ways and found is not None and found.slot is not None:
-            return found.slot.day
-    return None
+    coming = Way.DELIVERY in ways or not any(leg.homeward for leg in legs)
+    if Way.PICKUP in ways:
+        way = Way.PICKUP
+    elif coming:
+        way = Way.DELIVERY
+    else:
+        return Wished()
+    found = wanted.get((dossier, way), instructions.NOTHING)
+    # A day is kept for what is on its way: nobody knows when a result will be ready.
+    slot = found.slot if way in ways else None
+    return Wished(slot, found.hold_at, bool(found.address), bool(found.deputy_name))
 
 
 def _pickup(code: Record | None) -> Pickup | None:

@@ -204,6 +204,16 @@ def _homeward(f: Followed, leg: Stretch) -> Next:
     tried_enough = now.attempts >= f.tries
     if now.stage is Stage.HELD:
         return _at_the_counter(f, leg)
+    if f.wished.held_at is not None:
+        vi, en = name(f, f.wished.held_at)
+        return Next(
+            Words(
+                f"Bưu điện giữ {thing.vi} tại quầy của {vi} và nhắn tin khi có ở đó.",
+                f"The post holds {thing.en} at the counter of {en}, "
+                f"and sends a text once it is there.",
+            ),
+            leg.promised_on,
+        )
     if now.stage is Stage.ATTEMPTED and not tried_enough:
         tried = leg.last(Step.ATTEMPTED)
         return Next(
@@ -404,6 +414,13 @@ def _to_receive(f: Followed, leg: Stretch) -> list[Words]:
             Words(
                 "Chính Ông/Bà phải nhận; không giao cho người khác.",
                 "It is handed to you in person only.",
+            )
+        )
+    elif f.wished.deputised:
+        ready.append(
+            Words(
+                "Người được Ông/Bà cử nhận thay mang căn cước và đọc mã nhận.",
+                "The person you named brings an ID card and says the code.",
             )
         )
     else:

@@ -22,6 +22,12 @@ TITLES: Mapping[str, Pair] = {
     Word.RATE: ("Đánh giá dịch vụ", "Rate the service"),
 }
 
+_OF_OTHERS: Mapping[str, Pair] = {
+    Act.HOLD: ("Giữ tại quầy để tự nhận", "Hold at a counter"),
+    Act.DATA: ("Xem dữ liệu cá nhân", "See their data"),
+    Act.ERASURE: ("Xóa dữ liệu cá nhân", "Erase their data"),
+}
+
 ICONS: Mapping[str, str] = {
     Act.CANCEL: "cross",
     Act.RESCHEDULE: "calendar",
@@ -52,6 +58,11 @@ _HALVES: Mapping[Half, Pair] = {
 def title(act: str, lang: str) -> str:
     """Name what is asked for."""
     return choose(TITLES[act], lang)
+
+
+def asked(act: str, lang: str) -> str:
+    """Name the same for staff, who speak of somebody else's data."""
+    return choose(_OF_OTHERS.get(act, TITLES[act]), lang)
 
 
 def icon(act: str) -> str:

@@ -473,6 +473,18 @@ async def close_call(
         raise errors.UnknownMessage
 
 
+async def drop_calls(connection: asyncpg.Connection, template: str) -> None:
+    """Close calls about texts of a kind that nobody need be called about."""
+    await connection.execute(
+        """
+        UPDATE sms_call SET closed_at = now(), note = 'no use any more'
+        WHERE closed_at IS NULL AND message IN
+            (SELECT id FROM sms_message WHERE template = $1)
+        """,
+        template,
+    )
+
+
 async def erase(
     connection: asyncpg.Connection,
     groups: Collection[str],

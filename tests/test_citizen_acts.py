@@ -6,14 +6,16 @@ from datetime import UTC, datetime
 from typing import Any
 
 import httpx
+import pypdfium2  # type: ignore[import-untyped]
 import pytest
 from playwright.async_api import Browser
 
 from postal_track import asking, following, slots
 from postal_track.asks import Act
+from postal_track.s10 import spaced
 from postal_track.wanted import read
 from tests.axe import assert_accessible
-from tests.cast import Cast, order, texted, travel, visitor
+from tests.cast import ADDRESS, OWNER, Cast, enter, order, texted, travel, visitor
 from tests.forms import forms
 
 pytestmark = pytest.mark.usefixtures("server")
@@ -113,6 +115,45 @@ async def test_everybody_can_use_the_pages(
     await page.get_by_role("button", name="Gửi mã cho tôi").click()
     await page.wait_for_url("**/confirm/*")
     await assert_accessible(page)
+    # A phone of 390 px and a desk of 1280, both at 200 %; and WCAG's narrowest.
+    for path in (page.url, f"/d/{token}", f"/d/{token}/ask/redirect"):
+        await page.goto(path)
+        for width in (195, 320, 640):
+            await page.set_viewport_size({"width": width, "height": 600})
+            over = await page.evaluate(
+                "document.documentElement.scrollWidth - window.innerWidth"
+            )
+            assert over <= 0, f"{path} is {over} px too wide at {width}"
+
+
+async def test_everybody_can_use_what_follows_a_delivery_and_what_staff_see(
+    cast: Cast, page: Any, database: Any
+) -> None:
+    waybill = await travel(cast, "delivered")
+    token = await token_of(database)
+    await page.goto(f"/d/{token}/say/rate")
+    await assert_accessible(page)
+    await page.get_by_text("4 · Hài lòng").click()
+    await page.get_by_role("button", name="Gửi đánh giá").click()
+    await page.get_by_role("status").wait_for()
+    for word in ("claim", "dispute"):
+        await page.goto(f"/d/{token}/say/{word}")
+        await assert_accessible(page)
+    await page.get_by_role("button", name="Tôi chưa nhận được").click()
+    await page.get_by_text("Số khiếu nại:").wait_for()
+    await assert_accessible(page)
+    await wish(token, Act.DATA)
+    await wish(token, Act.ERASURE)
+    await enter(page, cast.dora)
+    number = await database.fetchval(
+        "SELECT id FROM citizen_request WHERE act = 'erasure'"
+    )
+    for path in ("/requests", f"/requests/{number}", "/ratings", f"/items/{waybill}"):
+        await page.goto(path)
+        await assert_accessible(page)
+    await page.goto(f"/requests/{number}")
+    await page.get_by_role("button", name="Chấp thuận xóa").click()
+    await page.get_by_text("xóa ngày").wait_for()
 
 
 # What staff see of it
@@ -176,3 +217,50 @@ async def test_what_is_to_be_held_is_not_proposed_to_be_carried_out(
         answer = await client.get(f"/api/items?code={booked.waybill}")
         assert "buổi chiều" in answer.json()["instructions"][0]
         assert "buổi chiều" in (await client.get("/held")).text
+
+
+async def test_the_page_says_what_was_asked_without_a_name_or_an_address(
+    cast: Cast, database: Any
+) -> None:
+    await travel(cast, "collected")
+    token = await token_of(database)
+    await wish(token, Act.HOLD, office="CD")
+    person = {"name": "Lê Văn Con", "phone": "0987 654 321"}
+    await wish(token, Act.DEPUTY, **person)
+    async with await visitor(None) as client:
+        page = (await client.get(f"/d/{token}")).text
+        assert "Giữ tại quầy của Bưu cục Châu Đốc." in page
+        assert "Bưu điện giữ kết quả tại quầy của Bưu cục Châu Đốc" in page
+        assert "Người Ông/Bà cử được nhận thay." in page
+        home = "5 Nguyễn Du, Phường Long Xuyên, An Giang"
+        await wish(token, Act.REDIRECT, address=home)
+        page = (await client.get(f"/d/{token}")).text
+        assert "Phát đến địa chỉ mới" in page
+        for personal in (home, "Nguyễn Du", *person.values(), "0987"):
+            assert personal not in page
+        assert len(page) < LIGHT
+
+
+async def test_a_receipt_is_one_plain_file_that_names_nobody(
+    cast: Cast, database: Any
+) -> None:
+    for procedure, shown in (("1.000", True), ("2.000", False)):
+        waybill = await travel(
+            cast, "delivered", procedure=procedure, code=f"H01.26-{procedure}"
+        )
+        token = await database.fetchval("SELECT token FROM dossier ORDER BY id DESC")
+        for lang in ("vi", "en"):
+            async with await visitor(None, lang=lang) as client:
+                answer = await client.get(f"/d/{token}/receipt.pdf")
+            assert answer.headers["content-type"] == "application/pdf"
+            file = pypdfium2.PdfDocument(answer.content)
+            text = "".join(page.get_textpage().get_text_range() for page in file)
+            words = " ".join(text.split())
+            assert spaced(waybill) in words
+            assert ("BIÊN NHẬN HỒ SƠ" if lang == "vi" else "DOSSIER RECEIPT") in words
+            for personal in (OWNER, ADDRESS, "0912", token):
+                assert personal not in words
+            private = ("Ghi chú ly hôn", "Divorce registration", "Đơn đề nghị")
+            assert any(name in words for name in private) == shown
+    async with await visitor(None) as client:
+        assert (await client.get(f"/d/{'A' * 22}/receipt.pdf")).status_code == 404
