@@ -14,6 +14,7 @@ import { give } from "./signals.js";
 import { SignaturePad } from "./signature.js";
 import { syncing } from "./syncing.js";
 import { say } from "./words.js";
+import { forgetYesterday, note, today } from "./yesterday.js";
 
 /** @typedef {import("./queue.js").Entry} Entry */
 /** @typedef {Record<string, unknown>} Payload */
@@ -267,6 +268,22 @@ function fromHere(form) {
   else navigator.geolocation.getCurrentPosition(found, go, { maximumAge: 60_000, timeout: FIND_WITHIN_MS });
 }
 
+// Another day's page
+
+/** A page that the phone kept overnight shows nobody any more. */
+async function turnOver() {
+  const day = page.dataset["day"] ?? "";
+  note(day);
+  if (day === today()) return;
+  await forgetYesterday();
+  if (navigator.onLine) return location.reload();
+  for (const stop of page.querySelectorAll("[data-personal]")) stop.remove();
+  part("[data-over]", page).hidden = false;
+}
+document.addEventListener("visibilitychange", () => {
+  if (!document.hidden) void turnOver();
+});
+
 for (const form of page.querySelectorAll("form[data-outcome]")) {
   if (!(form instanceof HTMLFormElement)) continue;
   form.noValidate = true;
@@ -294,6 +311,7 @@ if (from instanceof HTMLFormElement)
   });
 changes.addEventListener("change", () => void catchUp());
 syncing.addEventListener("change", () => void catchUp());
+await turnOver();
 await openSatchel();
 await catchUp();
 void locator.resume();

@@ -6,15 +6,17 @@
 
 import { me } from "./identity.js";
 import { button, one, part } from "./page.js";
+import "./photo.js"; // what was photographed on another page is sent from this one, too
 import { OWED, list } from "./queue.js";
 import { LOCK, syncing } from "./syncing.js";
 import { wipe } from "./wipe.js";
+import { forgetYesterday } from "./yesterday.js";
 
 const LOOK_EVERY_MS = 10 * 60_000;
 const GOING = "queue.logging_out";
 
 void navigator.storage?.persist?.().catch(() => false);
-void keepApp();
+void forgetYesterday().then(keepApp);
 for (const form of document.querySelectorAll("form[data-logout]")) if (form instanceof HTMLFormElement) watchLogout(form);
 
 async function keepApp() {

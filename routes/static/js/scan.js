@@ -11,7 +11,6 @@ import { listen } from "./keyboard-scanner.js";
 import { Log, act as words } from "./log.js";
 import { logInAgain } from "./login-again.js";
 import { button, copy, input, one, part } from "./page.js";
-import "./photo.js"; // what was photographed on another page is sent from here, too
 import { keep, settled } from "./queue.js";
 import { isLabel, judge, spaced, waybillIn } from "./s10.js";
 import { openSatchel, recall, refill, remember, said, unseen } from "./satchel.js";
