@@ -24,8 +24,8 @@ from postal_track.staff import Actor
 
 TAKERS = frozenset({Role.CARRIER, Role.CLERK, Role.OFFICER, Role.SUPERVISOR})
 LARGEST_UPLOAD = 2 * 1024 * 1024
-"""A phone makes them smaller than 300 kB; another program may not know how."""
-LARGEST_KEPT = 500_000
+"""A phone makes them smaller than what is kept; another program may not know how."""
+LARGEST_KEPT = 300_000
 MOST_OF_AN_ITEM = 24
 READ_FOR = "photo"
 
