@@ -36,7 +36,7 @@ _ITEM = """
     i.id, i.waybill, i.dossier, i.leg, i.promised_on, i.fee, i.created_at, i.stage,
     i.sender, i.addressee, i.holder, i.holder_place, i.since, i.released_to,
     i.released_at, i.bound_for, i.attempts, i.originals, i.copies, i.seal_no, i.bag,
-    i.last_at, i.seq, i.head
+    i.next_on, i.last_at, i.seq, i.head
 """
 
 
@@ -146,6 +146,7 @@ class Chain:
             flags=tuple(k.value for k in found),
             bag=event.bag,
             corrects=event.corrects,
+            next_on=event.next_on,
             private=seal_private(salt, private) if private else None,
             previous=self.head,
             **line,
@@ -194,6 +195,7 @@ def custody_of(row: Record | Mapping[str, Any]) -> Custody:
         copies=row["copies"],
         seal_no=row["seal_no"],
         bag=row["bag"],
+        next_on=row["next_on"],
         last_at=row["last_at"],
     )
 
@@ -215,6 +217,7 @@ def event_of(row: Record | Mapping[str, Any]) -> Event:
         id=row["id"],
         bag=row["bag"],
         corrects=row["corrects"],
+        next_on=row["next_on"],
     )
 
 
@@ -310,6 +313,7 @@ _STATE = (
     "copies",
     "seal_no",
     "bag",
+    "next_on",
     "last_at",
     "seq",
     "head",
@@ -392,6 +396,7 @@ def _state(now: Custody, seq: int) -> dict[str, Any]:
         "copies": now.copies,
         "seal_no": now.seal_no,
         "bag": now.bag,
+        "next_on": now.next_on,
         "last_at": now.last_at,
         "seq": seq,
     }

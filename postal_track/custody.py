@@ -7,7 +7,7 @@ always answered for by someone.
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from functools import reduce
 from typing import Any
@@ -232,6 +232,7 @@ class Kind(StrEnum):
     MISSING = "missing"  # not in the bag or list it should be in, or not found at all
     NOT_LISTED = "not_on_list"  # there, although nobody announced it
     SILENT = "silent_too_long"  # nothing heard of it for longer than is plausible
+    WRONG_RECEIVER = "wrong_receiver"  # not in person where it must, or not authorised
     DISPUTED = "disputed_delivery"  # the citizen says he did not receive it
 
 
@@ -306,7 +307,7 @@ FOLLOWS: dict[Stage, frozenset[Step]] = {
         Step.HELD,
         Step.RETURNED,
     },
-    Stage.HELD: _ON_THE_WAY | {Step.DELIVERED, Step.HELD},
+    Stage.HELD: _ON_THE_WAY | {Step.DELIVERED, Step.HELD, Step.RETURNED},
     Stage.MISROUTED: _ON_THE_WAY | {Step.ACCEPTED},
     Stage.MISSING: _ON_THE_WAY | {Step.LOST, Step.RECEIVED, Step.DELIVERED, Step.HELD},
     Stage.RECEIVED: frozenset({Step.REGISTERED}),
@@ -337,6 +338,9 @@ STAYS = frozenset(
 )
 """Steps that say something about an item without moving it."""
 
+NAMES_A_DAY = frozenset({Step.PICKUP_FAILED, Step.ATTEMPTED, Step.HELD})
+"""Steps that say when it goes on: at the next attempt, or at the end of the hold."""
+
 REASONS: dict[Step, frozenset[Reason]] = {
     Step.PICKUP_FAILED: UNDELIVERED,
     Step.ATTEMPTED: UNDELIVERED,
@@ -353,7 +357,8 @@ class Event:
 
     ``by`` is who says so, ``place`` the office or agency he acted for, ``taker`` who
     holds the item from now on (``None``: custody stays), ``towards`` the party it is
-    promised to or bound for; of a first event, the addressee.
+    promised to or bound for; of a first event, the addressee. ``next_on``: the day it
+    is tried again, or until which it waits at the counter.
     """
 
     step: Step
@@ -370,6 +375,7 @@ class Event:
     id: UUID | None = None
     bag: str | None = None
     corrects: UUID | None = None
+    next_on: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -390,6 +396,7 @@ class Custody:
     copies: int | None = None
     seal_no: str | None = None
     bag: str | None = None
+    next_on: date | None = None
     last_at: datetime | None = None
 
 
@@ -508,6 +515,7 @@ def apply(now: Custody, event: Event) -> Custody:
         copies=now.copies if event.copies is None else event.copies,
         seal_no=now.seal_no if event.seal_no is None else event.seal_no,
         bag=_bag(now, event),
+        next_on=event.next_on if event.step in NAMES_A_DAY else _still_on(now, event),
         last_at=event.at,
     )
 
@@ -521,6 +529,12 @@ def _bag(now: Custody, event: Event) -> str | None:
     if event.step in (Step.UNPACKED, Step.MISSED) or (moved and not carried):
         return None
     return now.bag
+
+
+def _still_on(now: Custody, event: Event) -> date | None:
+    """Keep the day of the next attempt on the way home, and forget it thereafter."""
+    stays = event.taker is None or event.step is Step.ARRIVED
+    return now.next_on if stays else None
 
 
 def _hand_over(now: Custody, event: Event) -> dict[str, Any]:
@@ -623,13 +637,30 @@ def read(story: Iterable[Event]) -> Custody:
     return reduce(apply, standing(story), UNBORN)
 
 
+def tried_enough(now: Custody, tries: int) -> bool:
+    """Whether it is the counter's turn: tried in vain, and no other day was named."""
+    tried = now.stage in (Stage.ATTEMPTED, Stage.AT_OFFICE) and now.attempts >= tries
+    return tried and now.next_on is None and now.addressee == CITIZEN
+
+
+def hold_is_over(now: Custody, today: date) -> bool:
+    """Whether it waited at the counter for as long as was said."""
+    held = now.stage is Stage.HELD and now.released_to is None
+    return held and now.next_on is not None and now.next_on < today
+
+
 def propose(
-    now: Custody, role: Role, by: Party, places: frozenset[Party]
+    now: Custody,
+    role: Role,
+    by: Party,
+    places: frozenset[Party],
+    tries: int = 3,
+    today: date | None = None,
 ) -> list[Step]:
     """List what this person may say of this item, the likeliest first.
 
     Empty when only looking is left to him. ``places`` are the offices or agencies he
-    acts for.
+    acts for; ``tries``: how often a delivery is tried before it waits at the counter.
     """
     if now.stage is Stage.UNBORN or now.stage in ENDED - {Stage.RECEIVED}:
         return []
@@ -638,7 +669,13 @@ def propose(
     if role not in _STAFF_OF_THE_POST:
         return []
     mine = now.holder == by
-    return [s for s in _carriers_order(now, role, mine) if role in MAY[s]]
+    steps = [s for s in _carriers_order(now, role, mine) if role in MAY[s]]
+    first: list[Step] = []
+    if tried_enough(now, tries):  # to the counter, and not out once more
+        first = [Step.HELD, Step.RELEASED]
+    elif today is not None and hold_is_over(now, today):
+        first = [Step.RELEASED]  # back to the agency, which confirms it
+    return sorted(steps, key=lambda step: step not in first)
 
 
 def _officers_steps(now: Custody, places: frozenset[Party]) -> list[Step]:

@@ -72,7 +72,7 @@ _DOSSIER = """
 _STORIES = f"""
     SELECT i.waybill, i.leg, i.promised_on, i.fee, e.step, e.by, e.place, e.taker,
         e.towards, e.at, e.originals, e.copies, e.seal_no, e.seal_broken, e.damaged,
-        e.reason, e.proof, e.flags, e.id, e.bag, e.corrects,
+        e.reason, e.proof, e.flags, e.id, e.bag, e.corrects, e.next_on,
         v.content ->> 'receiver' AS receiver
     FROM (SELECT i.id, i.waybill, i.leg, i.promised_on, {OPEN_AT_DOOR} AS fee
         FROM item i WHERE i.dossier = $1) i

@@ -9,19 +9,20 @@ even that is kept.
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid5
 
 from asyncpg import Connection
 
-from postal_track import chronicle, codes, notices, outgoing
+from postal_track import chronicle, codes, notices, outgoing, promises
 from postal_track.bagged import Bagged, about_bag, is_inside, no_packing, sum_up, unfold
 from postal_track.chronicle import Chain
 from postal_track.claims import Claim, place_of, tolerance
 from postal_track.corrections import hindrance
 from postal_track.custody import (
     CITIZEN,
+    NAMES_A_DAY,
     Custody,
     Event,
     Kind,
@@ -34,6 +35,7 @@ from postal_track.custody import (
     apply,
     flags,
     taker,
+    tried_enough,
 )
 from postal_track.database import transaction
 from postal_track.errors import (
@@ -46,6 +48,7 @@ from postal_track.errors import (
     UnboundLabel,
     UnknownWaybill,
 )
+from postal_track.instructions import UNSAID, who_may_receive
 from postal_track.legs import Birth
 from postal_track.places import Place, distance_m
 from postal_track.planned import Plan
@@ -54,6 +57,7 @@ from postal_track.scans import Outcome as Outcome
 from postal_track.scans import Position as Position
 from postal_track.scans import Proof as Proof
 from postal_track.scans import Scan as Scan
+from postal_track.settings import settings
 from postal_track.sheets import (
     Sheet,
     answered_before,
@@ -149,6 +153,11 @@ async def _prepare(
         if chain and (c.scan.corrects or c.happened_at(now)[0] < _last(chain, now))
     ]
     await chronicle.read_stories(connection, late)
+    others = {
+        chain.dossier
+        for c, chain in spoken_of
+        if chain and c.scan.step is Step.DELIVERED and _to_another(c.scan)
+    }
     return Sheet(
         now,
         chains,
@@ -157,6 +166,7 @@ async def _prepare(
         loose,
         bags=bagged.known,
         filled=bagged.filled,
+        receivers=await who_may_receive(connection, others) if others else {},
     )
 
 
@@ -208,6 +218,8 @@ def _tell(sheet: Sheet, claim: Claim, chain: Chain) -> Outcome:
     late = chain.custody.last_at is not None and at < chain.custody.last_at
     now = chain.before(at)
     event = _event(scan, at)
+    if event.step in NAMES_A_DAY:
+        event = _dated(replace(event, next_on=_named(scan, event)), now)
     if event.bag is None and event.step in (Step.UNPACKED, Step.MISSED):
         event = replace(event, bag=now.bag)
     if error := _no_right_here(now, event, scan) or no_packing(sheet, now, scan):
@@ -218,7 +230,7 @@ def _tell(sheet: Sheet, claim: Claim, chain: Chain) -> Outcome:
     if error is not None:
         return refuse(sheet, claim, error)
     found = flags(now, event)
-    found += _about_proof(now, event, proof)
+    found += _about_proof(now, event, proof) + _about_receiver(sheet, chain, scan)
     found += about_bag(sheet, now, event, scan)
     found += [Kind.CLOCK_SKEW] * doubtful + [Kind.WRONG_PLACE] * _elsewhere(scan)
     if late and Kind.OUT_OF_ORDER not in found and _breaks_the_story(chain, now, event):
@@ -236,6 +248,10 @@ def _tell(sheet: Sheet, claim: Claim, chain: Chain) -> Outcome:
         sheet.registrations.append(
             (chain.dossier, scan.dossier_code.strip(), scan.due_on)
         )
+    if event.step is Step.ARRIVED and not late and _waits_here(now, event):
+        _hold(sheet, chain, event, scan)
+    if plan := _again(chain, event, scan):
+        sheet.plans.append(plan)
     if chain.custody.stage is not was:  # what was told before has had its consequences
         _follow_up(sheet, chain, event, scan)
     if not late or _told_before(chain, at):
@@ -253,6 +269,71 @@ def _tell(sheet: Sheet, claim: Claim, chain: Chain) -> Outcome:
             )
         )
     return Outcome(scan.id, chain.waybill, tuple(found))
+
+
+_SOON = timedelta(days=60)
+
+
+def _named(scan: Scan, event: Event) -> date | None:
+    """Say which day was named; one that has passed or is far off is none."""
+    day = scan.held_until if event.step is Step.HELD else scan.again_on
+    if day is None or event.step not in NAMES_A_DAY:
+        return None
+    today = event.at.astimezone(promises.LOCAL).date()
+    return day if today <= day <= today + _SOON else None
+
+
+def _dated(event: Event, now: Custody) -> Event:
+    """Name the day it goes on, where nobody did.
+
+    After the last try there is none: it is the counter's turn.
+    """
+    if event.next_on is not None:
+        return event
+    day = event.at.astimezone(promises.LOCAL).date()
+    if event.step is Step.HELD:
+        return replace(event, next_on=day + timedelta(days=settings().HOLD_DAYS))
+    tries = now.attempts + 1
+    last = event.step is Step.ATTEMPTED and tries >= settings().DELIVERY_ATTEMPTS
+    if last and now.addressee == CITIZEN:
+        return event
+    return replace(event, next_on=promises.add_working_days(day, 1))
+
+
+def _waits_here(now: Custody, event: Event) -> bool:
+    """Whether the last try was in vain, and it is back where it had set out from."""
+    tried = now.stage is Stage.ATTEMPTED
+    return (
+        tried
+        and event.taker == now.holder_place
+        and tried_enough(now, settings().DELIVERY_ATTEMPTS)
+    )
+
+
+def _hold(sheet: Sheet, chain: Chain, event: Event, scan: Scan) -> None:
+    """Let it wait at the counter from now on, without another scan."""
+    held = Event(
+        step=Step.HELD,
+        by=event.by,
+        at=event.at,
+        place=event.place,
+        taker=event.taker,
+        id=uuid5(scan.id, "held"),
+        bag=event.bag,
+    )
+    held, before = _dated(held, chain.custody), chain.custody
+    line = _line(sheet, scan, None) | {"id": held.id, "reason": None}
+    chain.add(held, line, [], {})
+    sheet.occasions.append(
+        notices.Occasion(
+            chain.id,
+            uuid5(scan.id, "held"),
+            held,
+            before,
+            chain.custody,
+            leg=Leg(chain.leg),
+        )
+    )
 
 
 def _take_out(
@@ -276,8 +357,6 @@ def _take_out(
 def _follow_up(sheet: Sheet, chain: Chain, event: Event, scan: Scan) -> None:
     """Note what a handover brings with it: another leg, or another agency in charge."""
     stage = chain.custody.stage
-    if plan := _again(chain, event, scan):
-        sheet.plans.append(plan)
     if scan.step is Step.REFUSED and stage is Stage.REFUSED:
         sheet.births.append((chain, _bring_back(chain, event, scan)))
     if scan.step is Step.DELIVERED and stage is Stage.DELIVERED and scan.old_papers:
@@ -286,16 +365,10 @@ def _follow_up(sheet: Sheet, chain: Chain, event: Event, scan: Scan) -> None:
         sheet.transfers.append((chain.dossier, event.taker.id))
 
 
-_IN_VAIN = frozenset({Step.ATTEMPTED, Step.PICKUP_FAILED})
-_SOON = timedelta(days=60)
-
-
 def _again(chain: Chain, event: Event, scan: Scan) -> Plan | None:
     """Plan the day on which a carrier who came in vain comes again, if he said one."""
     day, staff = scan.again_on, scan.actor.staff
-    if scan.actor.role is not Role.CARRIER or event.step not in _IN_VAIN or day is None:
-        return None
-    if not event.at.date() <= day <= (event.at + _SOON).date():
+    if scan.actor.role is not Role.CARRIER or day is None or day != event.next_on:
         return None
     return Plan(chain.id, staff, day, None, staff, event.at)
 
@@ -373,6 +446,7 @@ def _instead(wrong: Event, scan: Scan) -> Event:
         seal_no=scan.seal_no or wrong.seal_no,
         seal_broken=scan.seal_broken,
         damaged=scan.damaged,
+        next_on=_named(scan, wrong) or wrong.next_on,
     )
 
 
@@ -460,6 +534,22 @@ def _about_proof(now: Custody, event: Event, proof: str | None) -> list[Kind]:
         and now.stage is not Stage.UNBORN
     )
     return [Kind.FAILED_PROOF] if collected and proof is None else []
+
+
+def _about_receiver(sheet: Sheet, chain: Chain, scan: Scan) -> list[Kind]:
+    """Flag handing it to another than the addressee, where nobody else may have it.
+
+    It happened; the next one to ask is the citizen.
+    """
+    if scan.step is not Step.DELIVERED or not _to_another(scan):
+        return []
+    may = sheet.receivers.get(chain.dossier, UNSAID)
+    in_person = may.in_person and chain.leg == Leg.RESULT
+    return [Kind.WRONG_RECEIVER] if in_person or not may.deputy else []
+
+
+def _to_another(scan: Scan) -> bool:
+    return scan.proof is not None and scan.proof.receiver != "addressee"
 
 
 def _elsewhere(scan: Scan) -> bool:

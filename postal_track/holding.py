@@ -5,7 +5,7 @@ Reads only. The rules are ``custody``'s; the words are the routes'.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, datetime
 from functools import cache
 
 from asyncpg import Record
@@ -30,9 +30,17 @@ from postal_track.database import look, transaction
 from postal_track.directory import Named, names
 from postal_track.errors import ForeignCode, ForgedLabel, UnboundLabel, UnknownWaybill
 from postal_track.handoffs import Known
-from postal_track.instructions import NOTHING, Instruction, in_view_of, way_of
+from postal_track.instructions import (
+    NOTHING,
+    Instruction,
+    MayReceive,
+    in_view_of,
+    way_of,
+)
 from postal_track.labels import genuine, parse_code
+from postal_track.promises import LOCAL
 from postal_track.reach import Values
+from postal_track.settings import settings
 from postal_track.staff import Actor
 
 MOST_LISTED = 500
@@ -42,7 +50,8 @@ _ITEM = f"""
     i.fee AS charged, i.stage, i.sender,
     coalesce((SELECT reference FROM bill WHERE dossier = i.dossier), '') AS reference,
     i.addressee, i.holder, i.holder_place, i.since, i.released_to, i.released_at,
-    i.bound_for, i.attempts, i.originals, i.copies, i.seal_no, i.bag, i.last_at
+    i.bound_for, i.attempts, i.originals, i.copies, i.seal_no, i.bag,
+    i.next_on, i.last_at
 """  # noqa: S608 - constants
 
 
@@ -68,6 +77,7 @@ class Sight:
     wanted: Instruction = NOTHING
     way: Way | None = None
     told: bool = False
+    in_person: bool = False
 
 
 async def understand(text: str, actor: Actor) -> Sight:
@@ -201,7 +211,13 @@ async def _wished(seen: Sequence[tuple[int, Sight]]) -> list[Sight]:
     asked = {d for (d, _), way in zip(seen, ways, strict=True) if way}
     if not asked:
         return [sight for _, sight in seen]
-    known = await _asked_for()(frozenset(asked))
+    known, may = await _asked_for()(frozenset(asked))
+    seen = [
+        (dossier, replace(sight, in_person=True))
+        if sight.leg is Leg.RESULT and way and may[dossier].in_person
+        else (dossier, sight)
+        for (dossier, sight), way in zip(seen, ways, strict=True)
+    ]
     if not known:
         return [sight for _, sight in seen]
     found = [
@@ -223,7 +239,7 @@ async def _wished(seen: Sequence[tuple[int, Sight]]) -> list[Sight]:
     ]
 
 
-_Wanted = dict[tuple[int, Way], Instruction]
+_Wanted = tuple[dict[tuple[int, Way], Instruction], dict[int, MayReceive]]
 
 
 @cache
@@ -234,8 +250,10 @@ def _asked_for() -> Together[frozenset[int], _Wanted]:
 
 async def _ask_for(dossiers: Sequence[frozenset[int]]) -> list[_Wanted]:
     async with look() as connection:
-        known = await instructions.of_dossiers(connection, frozenset().union(*dossiers))
-    return [known] * len(dossiers)
+        asked = frozenset[int]().union(*dossiers)
+        known = await instructions.of_dossiers(connection, asked)
+        may = await instructions.who_may_receive(connection, asked)
+    return [(known, may)] * len(dossiers)
 
 
 async def _in_clear(sight: Sight, item: int, dossier: int, actor: Actor) -> Sight:
@@ -310,7 +328,14 @@ def _sight(
         charged=charged,
         custody=now,
         names=known,
-        proposals=propose(now, actor.role, actor.party, actor.places),
+        proposals=propose(
+            now,
+            actor.role,
+            actor.party,
+            actor.places,
+            settings().DELIVERY_ATTEMPTS,
+            datetime.now(LOCAL).date(),
+        ),
         mine=now.holder == actor.party or now.holder in places,
     )
 
@@ -327,8 +352,9 @@ NEEDS: dict[Step, tuple[str, ...]] = {
     Step.ACCEPTED: ("counts", "seal", "proof"),
     Step.RECEIVED: ("counts", "seal"),
     Step.DELIVERED: ("proof",),
-    Step.ATTEMPTED: ("reason",),
-    Step.PICKUP_FAILED: ("reason",),
+    Step.ATTEMPTED: ("reason", "again_on"),
+    Step.PICKUP_FAILED: ("reason", "again_on"),
+    Step.HELD: ("held_until",),
     Step.REFUSED: ("reason",),
     Step.MISSED: ("reason",),
     Step.RELEASED: ("to",),

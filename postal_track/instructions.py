@@ -92,6 +92,38 @@ def _instruction(row: Record, today: date) -> Instruction:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class MayReceive:
+    """Who else may receive a result: nobody ``in_person``, else the ``deputy``.
+
+    ``deputy``: the citizen named somebody.
+    """
+
+    in_person: bool = False
+    deputy: bool = False
+
+
+UNSAID = MayReceive()
+
+
+async def who_may_receive(
+    connection: Connection, dossiers: Iterable[int]
+) -> dict[int, MayReceive]:
+    """Say of these dossiers into whose hands a delivery may be given."""
+    rows = await connection.fetch(
+        """
+        SELECT d.id, p.in_person, w.deputy_name <> '' AS deputy
+        FROM dossier d JOIN procedure p ON p.id = d.procedure
+        LEFT JOIN instruction w ON w.dossier = d.id AND w.way = 'delivery'
+        WHERE d.id = ANY($1::bigint[])
+        """,
+        sorted(set(dossiers)),
+    )
+    return {
+        row["id"]: MayReceive(row["in_person"], bool(row["deputy"])) for row in rows
+    }
+
+
 def in_view_of(
     wanted: Instruction | None, now: Custody, proposals: Sequence[Step]
 ) -> list[Step]:

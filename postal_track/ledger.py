@@ -5,7 +5,8 @@ kept is ``chronicle``'s affair; what they mean is ``custody``'s.
 
 The canonical form of a line is UTF-8 JSON with the keys of ``canonical`` in
 alphabetical order, no white space, no escapes but JSON's own, absent values as
-``null``; times in UTC with six decimals as ``2026-03-01T07:05:09.000123Z``; bytes as
+``null``, but for ``next_on``, which only a line with a day has, and ``v`` is 2 there;
+times in UTC with six decimals as ``2026-03-01T07:05:09.000123Z``; bytes as
 lower-case hexadecimal; no floating-point number anywhere. ``hash`` is SHA-256 over
 those bytes; ``previous`` is the hash of the line before, or for the first line SHA-256
 over the waybill's thirteen ASCII characters.
@@ -15,12 +16,14 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from json.encoder import encode_basestring
 from typing import Any
 from uuid import UUID
 
 VERSION = 1
+DATED = 2
+"""The version of a line with a day in it; all others are written as they ever were."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,7 @@ class Entry:
     corrects: UUID | None
     private: bytes | None
     previous: bytes
+    next_on: date | None = None
 
 
 def stamp(moment: datetime) -> str:
@@ -66,18 +70,19 @@ def canonical(entry: Entry) -> bytes:
     took twice the time, on each line that is written or checked.
     """
     e = entry
+    day, version = ("", VERSION) if e.next_on is None else (_day(e.next_on), DATED)
     return (
         f'{{"at":"{stamp(e.at)}","bag":{_text(e.bag)},"by":{_text(e.by)},'
         f'"copies":{_number(e.copies)},"corrects":{_id(e.corrects)},'
         f'"damaged":{_flag(e.damaged)},"device":{_text(e.device)},'
         f'"device_at":"{stamp(e.device_at)}","device_seq":{e.device_seq},'
-        f'"flags":[{",".join(map(_text, e.flags))}],"id":{_id(e.id)},'
+        f'"flags":[{",".join(map(_text, e.flags))}],"id":{_id(e.id)},{day}'
         f'"originals":{_number(e.originals)},"place":{_text(e.place)},'
         f'"previous":{_bytes(e.previous)},"private":{_bytes(e.private)},'
         f'"proof":{_text(e.proof)},"reason":{_text(e.reason)},'
         f'"recorded_at":"{stamp(e.recorded_at)}","seal_broken":{_flag(e.seal_broken)},'
         f'"seal_no":{_text(e.seal_no)},"seq":{e.seq},"step":{_text(e.step)},'
-        f'"taker":{_text(e.taker)},"towards":{_text(e.towards)},"v":{VERSION},'
+        f'"taker":{_text(e.taker)},"towards":{_text(e.towards)},"v":{version},'
         f'"waybill":{_text(e.waybill)}}}'
     ).encode()
 
@@ -88,6 +93,10 @@ def _text(value: str | None) -> str:
 
 def _number(value: int | None) -> str:
     return "null" if value is None else str(value)
+
+
+def _day(value: date) -> str:
+    return f'"next_on":"{value:%Y-%m-%d}",'
 
 
 def _flag(value: bool) -> str:

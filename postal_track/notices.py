@@ -74,6 +74,8 @@ def _about_result(occasion: Occasion) -> str | None:
         return "S07_out"
     if step is Step.DELIVERED and before.stage is not Stage.DELIVERED:
         return "S08_delivered"
+    if step is Step.ATTEMPTED and occasion.event.next_on is None:
+        return None  # the last try: the next he hears is where it waits for him
     texts = {
         Step.ATTEMPTED: "S09_failed",
         Step.HELD: "S10_hold",

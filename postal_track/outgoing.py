@@ -202,7 +202,9 @@ async def _look_up(
         SELECT i.id, i.waybill, i.leg, i.promised_on, {OPEN_AT_DOOR} AS fee,
             i.originals, i.copies,
             d.id AS dossier, d.slug, d.language, d.due_on, a.short_name AS agency,
-            t.short_name AS office, w.day AS pickup_day,
+            CASE WHEN i.stage = 'held' THEN coalesce((SELECT h.short_name FROM office h
+                WHERE i.holder = 'office:' || h.id), t.short_name)
+                ELSE t.short_name END AS office, w.day AS pickup_day,
             CASE WHEN i.addressee = 'citizen' THEN coalesce(r.phone, o.phone)
                  ELSE coalesce(f.phone, o.phone) END AS phone, o.phone AS fallback,
             (SELECT array_agg(c.code ORDER BY c.id DESC) FROM dossier_code c
@@ -332,14 +334,16 @@ def _own_fields(
         case "S09_failed":
             attempts = min(occasion.after.attempts, settings().DELIVERY_ATTEMPTS)
             tries = {"k": attempts, "of": settings().DELIVERY_ATTEMPTS}
-            return tries | {"reason": reason or "", "date": tomorrow}
+            again = occasion.event.next_on or tomorrow
+            return tries | {"reason": reason or "", "date": again}
         case "S10_hold":
-            until = today + timedelta(days=settings().HOLD_DAYS)
+            usual = today + timedelta(days=settings().HOLD_DAYS)
+            until = occasion.event.next_on or usual
             return {"po": row["office"], "hold": until, "agency": agency}
         case "S11_returned":
             return {"agency": agency, "date": today}
         case "S12_late":
-            return {"date": tomorrow}
+            return {"date": occasion.event.next_on or tomorrow}
         case "S13_incident":
             by = (now + CALLED_WITHIN).astimezone(LOCAL)
             return {"time": by, "date": by.date(), "cl": row["file"]}

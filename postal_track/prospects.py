@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
 from postal_track import promises
-from postal_track.custody import ENDED, Leg, Party, PartyKind, Stage, Step
+from postal_track.custody import ENDED, Leg, Party, PartyKind, Stage, Step, tried_enough
 from postal_track.estimates import Expected, Scope
 from postal_track.followed import (
     LOCAL,
@@ -81,7 +81,8 @@ def _before_the_post(f: Followed, leg: Stretch) -> Next | None:
             f"A carrier of {en} comes for {thing.en}.",
         )
         asked = leg.last(Step.PICKUP_FAILED) or leg.last(Step.BOOKED)
-        return Next(said, _working_day_after(asked.event.at) if asked else None)
+        usual = _working_day_after(asked.event.at) if asked else None
+        return Next(said, leg.now.next_on or usual)
     if leg.now.stage is Stage.READY:
         vi, en = name(f, leg.now.sender)
         said = Words(
@@ -201,7 +202,6 @@ def _outward(f: Followed, leg: Stretch) -> Next:
 
 def _homeward(f: Followed, leg: Stretch) -> Next:
     now, thing = leg.now, THING[leg.leg]
-    tried_enough = now.attempts >= f.tries
     if now.stage is Stage.HELD:
         return _at_the_counter(f, leg)
     if f.wished.held_at is not None:
@@ -214,13 +214,14 @@ def _homeward(f: Followed, leg: Stretch) -> Next:
             ),
             leg.promised_on,
         )
-    if now.stage is Stage.ATTEMPTED and not tried_enough:
+    enough = tried_enough(now, f.tries)
+    if not enough and (now.stage is Stage.ATTEMPTED or now.next_on):
         tried = leg.last(Step.ATTEMPTED)
+        usual = _working_day_after(tried.event.at if tried else f.at)
         return Next(
-            Words("Bưu tá đến lại.", "The carrier comes again."),
-            _working_day_after(tried.event.at if tried else f.at),
+            Words("Bưu tá đến lại.", "The carrier comes again."), now.next_on or usual
         )
-    if now.stage in (Stage.ATTEMPTED, Stage.AT_OFFICE) and tried_enough:
+    if enough:
         vi, en = name(f, f.office)
         return Next(
             Words(
@@ -256,7 +257,7 @@ def _at_the_counter(f: Followed, leg: Stretch) -> Next:
             f"Ông/Bà đến nhận tại quầy của {vi}.",
             f"You collect it at the counter of {en}.",
         ),
-        until.astimezone(LOCAL).date() + timedelta(days=f.hold_days),
+        leg.now.next_on or until.astimezone(LOCAL).date() + timedelta(days=f.hold_days),
         at_counter=True,
     )
 
@@ -280,10 +281,12 @@ def late(f: Followed, coming: Next) -> Words:
             "The post has not received it yet.",
         )
     if coming.at_counter:
+        vi, en = name(f, f.leg.now.sender if f.leg else f.agency)
         return Words(
-            f"Hạn nhận tại quầy đã hết ngày {was.vi}. Hãy gọi cho bưu điện.",
-            f"The time to collect it at the counter ended on {was.en}. "
-            "Please call the post.",
+            f"Hạn nhận tại quầy đã hết ngày {was.vi}. Bưu gửi được trả về {vi}; "
+            "hãy gọi cho bưu điện nếu Ông/Bà muốn nhận.",
+            f"The time to collect it at the counter ended on {was.en}. It goes back to "
+            f"{en}; please call the post if you want it.",
         )
     return Words(
         f"Bưu điện chậm {days} ngày so với đã hẹn ({was.vi}). "

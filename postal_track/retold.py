@@ -34,6 +34,7 @@ from postal_track.followed import (
     name,
     staff,
     whither,
+    written,
 )
 
 
@@ -117,7 +118,7 @@ def _said(f: Followed, leg: Stretch, now: Custody, h: Happening) -> Words | None
             return Words(
                 f"Chưa phát được {thing.vi} (lần {number}): {why.vi}.",
                 f"{thing.en} could not be delivered (try {number}): {why.en}.",
-            ).capital()
+            ).capital() + _again(event)
         case Step.HELD:
             return Words(
                 f"{thing.vi} chờ Ông/Bà tại quầy của {post.vi}.",
@@ -215,7 +216,19 @@ _REASONS = {
     Reason.COUNT_MISMATCH: Words("số giấy tờ không khớp", "the count does not match"),
     Reason.SEAL_BROKEN: Words("niêm phong không còn nguyên", "the seal was broken"),
     Reason.WITHDRAWN: Words("Ông/Bà rút hồ sơ", "you withdrew the dossier"),
+    Reason.NOT_FOUND: Words("không có khi kiểm đếm", "not there when it was counted"),
+    Reason.LEFT_BEHIND: Words("còn ở nơi giao", "still where it came from"),
+    Reason.NOT_ANNOUNCED: Words("có mặt ngoài danh sách", "there, but not on the list"),
+    Reason.MISSORTED: Words("chia nhầm nơi nhận", "sorted to the wrong place"),
 }
+
+
+def _again(event: Event) -> Words:
+    """Say for which day the next try was promised."""
+    if event.next_on is None:
+        return NOTHING
+    day = written(event.next_on)
+    return Words(f" Hẹn phát lại {day.vi}.", f" Next try on {day.en}.")
 
 
 def _why(reason: Reason | None) -> Words:
@@ -243,6 +256,10 @@ FOUND = {
     Kind.SILENT: Words(
         "Đã lâu không có tin về phong bì.",
         "Nothing has been heard of the envelope for long.",
+    ),
+    Kind.WRONG_RECEIVER: Words(
+        "Phong bì được giao cho người khác, không đúng với hồ sơ.",
+        "The envelope was handed to someone else, against what is on record.",
     ),
     Kind.DISPUTED: Words(
         "Ông/Bà báo chưa nhận được.", "You said that you did not receive it."

@@ -50,7 +50,7 @@ class Scan:
     last measured before the scan. ``bag``: the bag that the item is put into or taken
     out of, or in which it travels. ``seen``: what a receiver found out by comparing,
     which the item alone does not tell. ``again_on``: when he who came in vain comes
-    again.
+    again; ``held_until``: the last day at the counter; without them the usual day.
     """
 
     id: UUID
@@ -81,6 +81,7 @@ class Scan:
     bag: str | None = None
     seen: tuple[Kind, ...] = ()
     again_on: date | None = None
+    held_until: date | None = None
 
 
 @dataclass(slots=True)

@@ -31,6 +31,7 @@ from postal_track.claims import Claim
 from postal_track.custody import Custody, Event, Kind, Party, PartyKind, Stage
 from postal_track.database import given
 from postal_track.errors import Conflict, PostalTrackError
+from postal_track.instructions import MayReceive
 from postal_track.legs import Birth
 from postal_track.scans import Outcome, Scan
 from postal_track.settings import settings
@@ -66,6 +67,7 @@ class Sheet:
     bag_scans: list[tuple[Any, ...]] = field(default_factory=list)
     moved: dict[str, Bag] = field(default_factory=dict)
     plans: list[planned.Plan] = field(default_factory=list)
+    receivers: dict[int, MayReceive] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,6 +78,7 @@ async def sweep(now: datetime | None = None) -> Swept:
 async def find_silence(now: datetime) -> int:
     """Open an irregularity for every item that is silent for too long.
 
+    What waits at a counter may be silent for as long as was said, and not longer.
     Once for each silence: it is named by the line that was the last one heard.
     """
     limit = settings().SILENT_HOURS
@@ -86,13 +87,15 @@ async def find_silence(now: datetime) -> int:
             f"""
             SELECT i.id, i.holder, i.last_at, e.id AS event FROM item i
             JOIN event e ON e.item = i.id AND e.seq = i.seq
-            WHERE i.{IN_HAND} AND i.stage = ANY($1::text[]) AND i.last_at < $2
+            WHERE i.{IN_HAND} AND i.last_at < $2 AND (i.stage = ANY($1::text[])
+                    OR (i.stage = 'held' AND i.next_on < $3 AND i.released_to IS NULL))
                 AND NOT EXISTS (SELECT FROM irregularity r
                     WHERE r.event = e.id AND r.kind = 'silent_too_long')
             ORDER BY i.last_at LIMIT {MOST}
             """,  # noqa: S608 - constants
             [stage.value for stage in ON_THE_WAY],
             now - timedelta(hours=limit),
+            now.astimezone(LOCAL).date(),
         )
         silent = [row for row in rows if _hours(row["last_at"], now) >= limit]
         return await _open(

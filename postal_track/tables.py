@@ -283,6 +283,7 @@ class Item(Table):
     copies = SmallInt(null=True, default=None)
     seal_no = Varchar(length=20, null=True, default=None)
     bag = Varchar(length=13, null=True, default=None)
+    next_on = Date(null=True, default=None)  # tried again, or kept at the counter until
     last_at = Timestamptz()
     seq = Integer()
     head = Bytea()
@@ -359,6 +360,7 @@ class Event(Table):
     flags = Array(base_column=Varchar(length=24))
     bag = Varchar(length=13, null=True, default=None)  # the bag it was in
     corrects = UUID(null=True, default=None)  # the event that this one declares wrong
+    next_on = Date(null=True, default=None)  # the day it names, as in ``Item``
     private = Bytea(null=True, default=None)
     previous = Bytea()
     hash = Bytea()

@@ -49,6 +49,11 @@ STATES: Mapping[State, Pair] = {
     State.EXPIRED: ("Hết hạn", "Ran out"),
 }
 
+IN_PERSON: Pair = (
+    "Chỉ giao tận tay người nhận: thủ tục này không cho người khác nhận thay.",
+    "Hand it to the addressee in person only: this procedure lets nobody else have it.",
+)
+
 _HALVES: Mapping[Half, Pair] = {
     Half.MORNING: ("buổi sáng", "in the morning"),
     Half.AFTERNOON: ("buổi chiều", "in the afternoon"),

@@ -22,6 +22,7 @@ from postal_track.orders import plain
 from postal_track.places import Place
 from postal_track.promises import add_working_days
 from postal_track.runs import Do, Run, Stop, Task
+from postal_track.settings import settings
 from postal_track.slots import Half
 from postal_track.staff import Actor
 from routes import by_hand, filters, measured, words
@@ -211,6 +212,7 @@ async def _page(
             "usual": USUAL,
             "closed": CLOSED,
             "tomorrow": add_working_days(run.day, 1),
+            "tries": settings().DELIVERY_ATTEMPTS,
             "fresh": by_hand.fresh,
             "what": lambda task: what(task, lang),
             **measured.measures(lang),

@@ -95,6 +95,7 @@ class Scan(msgspec.Struct, forbid_unknown_fields=True):
     due_on: date | None = None
     bag: Annotated[str, Meta(max_length=300)] | None = None
     again_on: date | None = None
+    held_until: date | None = None
     cash: Annotated[int, Meta(ge=0, le=LARGEST_CASH)] = 0
 
 
@@ -182,6 +183,7 @@ class Item(msgspec.Struct, omit_defaults=True):
     copies: int | None = None
     seal_no: str | None = None
     promised_on: date | None = None
+    next_on: date | None = None
     released_to: str | None = None
     released_text: str | None = None
     bound_text: str | None = None
@@ -297,6 +299,7 @@ def scan(
         due_on=given.due_on,
         bag=given.bag,
         again_on=given.again_on,
+        held_until=given.held_until,
     )
 
 
@@ -335,6 +338,7 @@ def item(sight: Sight, lang: str, *, drawn: bool = False) -> Item:
         copies=now.copies,
         seal_no=now.seal_no,
         promised_on=sight.promised_on,
+        next_on=now.next_on,
         released_to=str(now.released_to) if now.released_to else None,
         released_text=name(now.released_to),
         bound_text=name(now.bound_for),
@@ -345,12 +349,13 @@ def item(sight: Sight, lang: str, *, drawn: bool = False) -> Item:
 
 def instructions(sight: Sight, lang: str) -> list[str]:
     """Say what the citizen wants: all of it, or in short to who need not read it."""
+    alone = [words.choose(act_words.IN_PERSON, lang)] if sight.in_person else []
     if sight.way is None:
-        return []
+        return alone
     held = sight.wanted.hold_at
     office = sight.names[held].name if held else ""
     say = act_words.instructions if sight.told else act_words.badges
-    return say(sight.wanted, sight.way, office, lang)
+    return alone + say(sight.wanted, sight.way, office, lang)
 
 
 def _pay(sight: Sight, *, drawn: bool) -> Pay | None:

@@ -158,6 +158,10 @@ KINDS: Mapping[Kind, Pair] = {
         "Đã quá lâu không có tin gì về bưu gửi.",
         "Nothing was heard of the item for too long.",
     ),
+    Kind.WRONG_RECEIVER: (
+        "Giao cho người không phải người nhận và không được ủy quyền.",
+        "It was handed to someone who is neither the addressee nor authorised.",
+    ),
     Kind.DISPUTED: (
         "Người dân báo chưa nhận được bưu gửi.",
         "The citizen says that he did not receive the item.",

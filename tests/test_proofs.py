@@ -11,7 +11,7 @@ import stat
 import subprocess
 import sys
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -104,11 +104,15 @@ def second_opinion(file: dict[str, Any]) -> dict[str, Any]:
 def line_bytes(row: Any, waybill: str) -> bytes:
     """The bytes of a line, from its row, as the document says."""
     said = {name: row[name] for name in dict(row) if name not in ("item", "hash")}
-    said |= {"v": 1, "waybill": waybill}
+    said |= {"v": 2 if said["next_on"] else 1, "waybill": waybill}
+    if not said["next_on"]:
+        del said["next_on"]
     for name, value in said.items():
         if isinstance(value, datetime):
             there = value.astimezone(UTC)
             said[name] = f"{there:%Y-%m-%dT%H:%M:%S}.{there.microsecond:06}Z"
+        elif isinstance(value, date):
+            said[name] = f"{value:%Y-%m-%d}"
         elif isinstance(value, bytes):
             said[name] = value.hex()
         elif name in ("id", "corrects") and value is not None:

@@ -86,7 +86,17 @@ async def test_what_waits_at_the_counter_or_is_searched_for_may_be_silent(
     held, missed = await travel(cast, "brought"), await travel(cast, "accepted")
     await scan(cast.bob, held, Step.HELD)
     await scan(cast.bob, missed, Step.MISSED, reason=Reason.NOT_FOUND)
-    assert await silence.find_silence(after(9)) == 0
+    assert await silence.find_silence(after(5)) == 0
+
+
+async def test_what_nobody_fetched_in_time_and_nobody_took_back_is_asked_after(
+    cast: Cast, database: Any
+) -> None:
+    held = await travel(cast, "brought")
+    await scan(cast.bob, held, Step.HELD)
+    assert await silence.find_silence(after(12)) == 1
+    await scan(cast.bob, held, Step.RELEASED, to=cast.charlie.place)
+    assert await silence.find_silence(after(12)) == 0
 
 
 async def test_a_silence_ends_by_itself_with_the_next_news(

@@ -80,6 +80,9 @@ export class Act {
     }
     for (const why of this.#form.querySelectorAll("label[data-steps]"))
       if (why instanceof HTMLElement) why.hidden = !why.dataset.steps?.split(" ").includes(proposal.step);
+    const today = new Date();
+    today.setMinutes(today.getMinutes() - today.getTimezoneOffset());
+    for (const day of ["#again_on", "#held_until"]) input(day, this.#form).min = today.toISOString().slice(0, 10);
     this.#value("originals", String(item.originals ?? ""));
     this.#value("copies", String(item.copies ?? ""));
     this.#value("seal_no", item.seal_no ?? "");
@@ -165,6 +168,8 @@ export class Act {
       if (details.reason === OTHER_REASON && !text("note")) this.#openAmiss();
       if (details.reason === OTHER_REASON) this.#must(text("note"), "need_note", "#note");
     }
+    if (text("again_on")) details.again_on = text("again_on");
+    if (text("held_until")) details.held_until = text("held_until");
     if (needs.has("to")) details.to = this.#must(text("to"), "need_to", "[name=to], #to-search");
     if (needs.has("counts")) {
       details.originals = this.#count("originals", text("originals"));

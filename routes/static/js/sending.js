@@ -10,7 +10,7 @@ import { device } from "./device.js";
 import { me } from "./identity.js";
 import { wipe } from "./wipe.js";
 
-/** @typedef {"counts" | "seal" | "proof" | "reason" | "to" | "code_and_due"} Need */
+/** @typedef {"counts" | "seal" | "proof" | "reason" | "again_on" | "held_until" | "to" | "code_and_due"} Need */
 /** @typedef {{step: string, text: string, needs: Need[]}} Proposal */
 /**
  * @typedef {object} Item
@@ -58,6 +58,8 @@ import { wipe } from "./wipe.js";
  * @property {Record<string, string>} [proof]
  * @property {string} [dossier_code]
  * @property {string} [due_on]
+ * @property {string} [again_on]
+ * @property {string} [held_until]
  * @property {{lat: number, lon: number, accuracy_m: number}} [position]
  */
 /** @typedef {Claim & {id: string, at: string, seq: number, skew_ms?: number}} Scan */
