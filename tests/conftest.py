@@ -24,13 +24,19 @@ from typing import Any
 
 import asyncpg
 import httpx
+import hypothesis
 import pytest
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, Page, async_playwright, expect
 from redis.asyncio import Redis
 
 from postal_track.settings import FIELDS, ROOT
 from postal_track.stack import Stack
 from postal_track.texting import FIELDS as TEXTING_FIELDS
+
+# How long something takes says more of the machine than of the code.
+expect.set_options(timeout=20_000)
+hypothesis.settings.register_profile("any machine", deadline=None)
+hypothesis.settings.load_profile("any machine")
 
 TEMPLATE = "postal_track"
 WORKING = "postal_track_test"

@@ -93,7 +93,7 @@ async def courier(
 
 
 async def until(
-    condition: Callable[[], Any], patience: float = 10.0, every: float = 0.01
+    condition: Callable[[], Any], patience: float = 60.0, every: float = 0.01
 ) -> None:
     """Wait until it holds; fail when it does not in time."""
     deadline = clock.monotonic() + patience

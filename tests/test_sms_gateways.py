@@ -103,7 +103,7 @@ async def test_twilio_is_searched_over_pages_by_number_and_body(double: Double) 
 async def test_what_twilio_sent_long_before_is_not_the_one(double: Double) -> None:
     gateway = twilio(double)
     answer = await gateway.send(outgoing())
-    double.messages[answer.provider_id].created -= timedelta(minutes=10)
+    double.messages[answer.provider_id].created = NOW - timedelta(minutes=10)
     assert await gateway.find(outgoing(), NOW, ()) is None
 
 

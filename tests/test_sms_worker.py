@@ -88,7 +88,7 @@ async def test_a_worker_sends_what_it_is_told_of_and_what_it_finds(
     out = tmp_path / "sms.jsonl"
     [found] = await put_in(code("found"))
     with run("worker", *WORKER, SMS_CONSOLE_PATH=str(out)):
-        await until(lambda: found in written(out), patience=30)
+        await until(lambda: found in written(out), patience=90)
         [told] = await put_in(code("told"))
         await poke([told])
         await until(lambda: told in written(out))
@@ -130,7 +130,7 @@ async def test_a_worker_told_to_stop_finishes_what_is_under_way(
     messages = await put_in(*[code(f"{n}") for n in range(5)])
     async with Double(answers_after=1.0) as double:
         with working(**twilio_by(double)) as child:
-            await until(lambda: len(double.messages) == 5, patience=30)
+            await until(lambda: len(double.messages) == 5, patience=90)
             child.terminate()
             assert await asyncio.to_thread(child.wait, 20) == 0
         assert {(await row(database, one))["status"] for one in messages} == {"sent"}
@@ -158,7 +158,7 @@ async def test_a_worker_lives_without_redis_and_takes_it_back_when_it_comes(
     options = {"SMS_CONSOLE_PATH": str(out), "REDIS_URL": lone.url()}
     with working(**options) as child:
         [first] = await put_in(code("Redis was never there"))
-        await until(lambda: first in written(out), patience=30)
+        await until(lambda: first in written(out), patience=90)
 
         await asyncio.to_thread(lone.start)
         await _takes_jobs(lone)
@@ -193,7 +193,7 @@ async def _takes_jobs(server: stack.Redis) -> None:
             waiting: int = await queue.zcard("arq:queue")
             return waiting == 0
 
-        await until(empty, patience=20)
+        await until(empty, patience=90)
 
 
 async def test_a_poke_never_waits_and_never_raises(
