@@ -15,11 +15,15 @@ FRESH_SECONDS = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """A party's names: whole, and for staff also where he belongs."""
+    """A party's names: whole, and for staff also where he belongs.
+
+    ``ward``: the code of that of an office or agency.
+    """
 
     name: str
     name_en: str
     where: str = ""
+    ward: str = ""
 
 
 _PEOPLE = {
@@ -60,16 +64,17 @@ async def _read() -> None:
     async with transaction() as connection:
         rows = await connection.fetch(
             """
-            SELECT 'office' AS kind, id, name, name AS name_en, '' AS place FROM office
-            UNION ALL SELECT 'agency', id, name, name_en, '' FROM agency
-            UNION ALL SELECT 'staff', s.id, s.name, s.name, coalesce(o.name, '') FROM
-                staff s
+            SELECT 'office' AS kind, id, name, name AS name_en, '' AS place, ward
+            FROM office
+            UNION ALL SELECT 'agency', id, name, name_en, '', ward FROM agency
+            UNION ALL SELECT 'staff', s.id, s.name, s.name, coalesce(o.name, ''), ''
+            FROM staff s
                 LEFT JOIN office o ON o.id = s.office
             """
         )
     _shelf.names = _PEOPLE | {
         Party(PartyKind(row["kind"]), row["id"]): Named(
-            row["name"], row["name_en"], row["place"]
+            row["name"], row["name_en"], row["place"], row["ward"]
         )
         for row in rows
     }

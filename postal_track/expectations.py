@@ -20,6 +20,7 @@ from postal_track import promises
 from postal_track.addresses import former_units
 from postal_track.custody import FROM_CITIZEN, TO_CITIZEN, Leg, Party, Stage
 from postal_track.database import given, transaction
+from postal_track.directory import names
 from postal_track.estimates import (
     LONGEST,
     WEEKS,
@@ -60,6 +61,8 @@ async def expected(
     What has ended, is missing, astray or waits for its citizen has no day: absent.
     ``wished``: the day that a citizen chose for the post to come.
     """
+    if not waybills:
+        return {}
     wished = wished or {}
     rows = await connection.fetch(_UNDER_WAY, sorted(waybills))
     running = {
@@ -169,7 +172,9 @@ async def _known(connection: Connection, ways: Collection[Way]) -> dict[Way, Kno
     """Read what was learned of these ways, near and far."""
     if not ways:
         return {}
-    of_place = await _districts(connection)
+    ends = {Party.parse(end) for way in ways for end in (way.origin, way.destination)}
+    called = await names(ends)
+    of_place = {str(end): district(called[end].ward) for end in ends}
     keys = {way: _keys(way, of_place) for way in ways}
     asked = sorted({(way.leg, *key) for way in ways for key in keys[way]})
     rows = await connection.fetch(
@@ -200,7 +205,7 @@ async def _known(connection: Connection, ways: Collection[Way]) -> dict[Way, Kno
 
 def _keys(way: Way, of_place: Mapping[str, str]) -> list[tuple[str, str, str]]:
     """Name the rows that tell of a way: its own, its districts', the province's."""
-    districts = of_place.get(way.origin, ""), of_place.get(way.destination, "")
+    districts = of_place[way.origin], of_place[way.destination]
     return [
         (Scope.PAIR.value, way.origin, way.destination),
         (Scope.DISTRICT.value, *districts),

@@ -8,6 +8,7 @@ Vietnamese first.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from functools import cached_property
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -65,7 +66,7 @@ class Happening:
     authorised: bool = False  # someone else received it, by the addressee's authority
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # no slots: what it tells is asked over and over, and kept
 class Stretch:
     """One leg of the way: an item with its story, oldest first. ``fee`` is in VND."""
 
@@ -75,12 +76,12 @@ class Stretch:
     fee: int
     story: tuple[Happening, ...]
 
-    @property
+    @cached_property
     def now(self) -> Custody:
         """What the item is: its story, folded."""
         return read(each.event for each in self.story)
 
-    @property
+    @cached_property
     def stands(self) -> list[Happening]:
         """The story less what was later declared wrong."""
         right = standing(each.event for each in self.story)
@@ -127,7 +128,7 @@ class Wished:
         return self != Wished()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Followed:
     """What is known of a dossier at the moment ``at``. Nothing here names a person.
 
@@ -164,7 +165,7 @@ class Followed:
         """The day in An Giang."""
         return self.at.astimezone(LOCAL).date()
 
-    @property
+    @cached_property
     def leg(self) -> Stretch | None:
         """The leg that counts now: the newest of those that carry the case itself.
 

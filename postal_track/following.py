@@ -14,7 +14,15 @@ from postal_track import codes, expectations, instructions
 from postal_track.asks import Way
 from postal_track.charges import OPEN_AT_DOOR
 from postal_track.chronicle import event_of
-from postal_track.custody import Kind, Leg, Party, PartyKind, Reason
+from postal_track.custody import (
+    ENDED,
+    Kind,
+    Leg,
+    Party,
+    PartyKind,
+    Reason,
+    Stage,
+)
 from postal_track.database import transaction
 from postal_track.directory import names
 from postal_track.errors import NotFound
@@ -104,11 +112,12 @@ async def _followed(connection: Connection, row: Record, at: datetime) -> Follow
         number,
     )
     checking = await connection.fetch(_CHECKING, number, [*FOUND])
-    code = await connection.fetchrow(_PICKUP, number, at)
+    booked = any(leg.now.stage is Stage.BOOKED for leg in legs)
+    code = await connection.fetchrow(_PICKUP, number, at) if booked else None
     wanted = await instructions.of_dossiers(
         connection, [number], at.astimezone(LOCAL).date()
     )
-    waybills = [leg.waybill for leg in legs]
+    under_way = [leg.waybill for leg in legs if leg.now.stage not in ENDED]
     wished = _wished(legs, wanted, number)
     wished_on = wished.slot.day if wished.slot else None
     days = {
@@ -141,7 +150,7 @@ async def _followed(connection: Connection, row: Record, at: datetime) -> Follow
         legs=legs,
         pickup=_pickup(code),
         checking=tuple(Kind(each["kind"]) for each in checking),
-        expected=await expectations.expected(connection, waybills, at, days),
+        expected=await expectations.expected(connection, under_way, at, days),
         hoped=await _hoped(connection, row, legs, at),
         tries=settings().DELIVERY_ATTEMPTS,
         hold_days=settings().HOLD_DAYS,

@@ -15,7 +15,17 @@ COOKIE = "lang"
 
 
 def language(connection: ASGIConnection[Any, Any, Any, Any]) -> Literal["vi", "en"]:
-    """Find it: ``?lang=``, the cookie, ``Accept-Language``, then Vietnamese."""
+    """Find it: ``?lang=``, the cookie, ``Accept-Language``, then Vietnamese.
+
+    A page asks for every text it shows, so the answer is kept with the request.
+    """
+    kept: Literal["vi", "en"] | None = connection.scope["state"].get("language")
+    if kept is None:
+        kept = connection.scope["state"]["language"] = _found(connection)
+    return kept
+
+
+def _found(connection: ASGIConnection[Any, Any, Any, Any]) -> Literal["vi", "en"]:
     for chosen in (connection.query_params.get("lang"), connection.cookies.get(COOKIE)):
         if chosen in ("vi", "en"):
             return "en" if chosen == "en" else "vi"
