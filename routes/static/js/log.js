@@ -15,7 +15,7 @@ import { clock, knows, say } from "./words.js";
 
 /** @type {Record<import("./queue.js").State, Tone>} */
 const TONES = { saved: "kept", sending: "sending", sent: "good", remark: "remark", refused: "wrong" };
-const ICONS = { kept: "phone", sending: "clock", good: "check", remark: "alert", wrong: "cross" };
+const ICONS = { kept: "mobile", sending: "clock", good: "check", remark: "alert", wrong: "cross" };
 /** Of what was sent, so many are shown; what waits or wants to be seen is shown whole. */
 const SENT_SHOWN = 30;
 

@@ -9,7 +9,7 @@
 import { me } from "./identity.js";
 import { takeKey } from "./locker.js";
 import { answer, pocketShelf } from "./shelf.js";
-import { fetchSatchel, news } from "./syncing.js";
+import { fetchSatchel, news, syncing } from "./syncing.js";
 
 /** @typedef {import("./sending.js").Item} Item */
 /** @typedef {import("./sending.js").Proposal} Proposal */
@@ -47,6 +47,8 @@ export async function refill() {
     things.put(satchel, "satchel");
   });
   for (const fill of fillers) await fill().catch(() => undefined);
+  // What waited for its key can go now.
+  if (syncing.way === "login" || syncing.way === "another") void syncing.sync({ now: true });
 }
 
 /**

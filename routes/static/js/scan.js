@@ -137,7 +137,8 @@ function offer(item) {
     }),
   );
   const details = one("[data-others]", HTMLDetailsElement);
-  details.open = false;
+  // Of an item that nobody could look up, none is likelier than the others.
+  details.open = !item.leg;
   details.hidden = others.length === 0;
 }
 

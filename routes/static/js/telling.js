@@ -6,7 +6,7 @@ import { give } from "./signals.js";
 
 /** @typedef {"ready" | "busy" | "read" | "kept" | "good" | "remark" | "wrong"} Tone */
 
-const ICONS = { ready: "scan", busy: "clock", read: "envelope", kept: "phone", good: "check", remark: "alert", wrong: "cross" };
+const ICONS = { ready: "scan", busy: "clock", read: "envelope", kept: "mobile", good: "check", remark: "alert", wrong: "cross" };
 
 /**
  * @param {Tone} tone
