@@ -561,9 +561,9 @@ async def test_logging_out_warns_locks_what_waits_and_wipes_the_rest(
     number = await travel(cast, "arrived")
     await alice.context.set_offline(True)
     said = {"code": number, "step": "out", "note": "Chó dữ trước cổng"}
+    await alice.route("**/api/scans", lambda route: route.abort())
     await keep(alice, [said])
     await alice.context.set_offline(False)
-    await alice.route("**/api/scans", lambda route: route.abort())
     await alice.locator("details.menu:has([data-logout]) summary").click()
     await alice.get_by_role("button", name="Đăng xuất", exact=True).click()
     dialog = alice.get_by_role("dialog")
