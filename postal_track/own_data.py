@@ -99,6 +99,7 @@ async def collect(token: str, request: UUID) -> OwnData:
             await _texts(connection, dossier, number),
             await _asked(connection, dossier, parts),
             await _said(connection, dossier, parts),
+            await _money(connection, dossier),
             await _readings(connection, dossier),
         )
     return OwnData(datetime.now(UTC), tuple(s for s in sections if s.facts))
@@ -277,6 +278,43 @@ async def _said(connection: Connection, dossier: int, parts: set[str]) -> Sectio
         facts.append(_fact("Đánh giá", "Rating", stars))
     title = Words("Khiếu nại và đánh giá", "Claims and rating")
     return Section("said", title, tuple(facts))
+
+
+async def _money(connection: Connection, dossier: int) -> Section:
+    """Tell what was to be paid, and what came in for this dossier."""
+    charges = await connection.fetch(
+        """
+        SELECT c.kind, c.due, c.amount, c.paid FROM charge c
+        JOIN bill b ON b.id = c.bill
+        WHERE b.dossier = $1 AND c.payer = 'citizen' ORDER BY c.id
+        """,
+        dossier,
+    )
+    payments = await connection.fetch(
+        """
+        SELECT p.at, p.method, sum(a.amount)::bigint AS amount FROM bill b
+        JOIN charge c ON c.bill = b.id JOIN allocation a ON a.charge = c.id
+        JOIN payment p ON p.id = a.payment WHERE b.dossier = $1
+        GROUP BY p.id, p.at, p.method ORDER BY p.at
+        """,
+        dossier,
+    )
+    facts = [
+        _fact(
+            "Phải trả",
+            "To pay",
+            f"{row['kind']}, {row['due']}: {row['amount']} VND ({row['paid']} VND)",
+        )
+        for row in charges
+    ]
+    facts += [
+        Fact(
+            Words(_clock(row["at"]), _clock(row["at"])),
+            f"{row['method']}: {row['amount']} VND",
+        )
+        for row in payments
+    ]
+    return Section("money", Words("Tiền", "Money"), tuple(facts))
 
 
 async def _readings(connection: Connection, dossier: int) -> Section:

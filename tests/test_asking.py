@@ -13,7 +13,7 @@ import pytest
 from postal_track import asking, following, instructions, limits, slots
 from postal_track.asking import ask, confirm, look, send_again, sweep
 from postal_track.asks import Act, State, Way, Word, open_to, words_open_to
-from postal_track.bookings import PersonGiven
+from postal_track.bookings import Order, PaperGiven, PersonGiven
 from postal_track.custody import Kind, Stage, Step
 from postal_track.errors import (
     BadCode,
@@ -121,6 +121,33 @@ async def test_confirming_twice_at_once_does_it_once(cast: Cast, database: Any) 
         "SELECT count(*) FROM event WHERE step = 'redirected'"
     )
     assert lines == 1
+
+
+async def test_a_booking_confirmed_twice_at_once_is_one_dossier(
+    cast: Cast, database: Any
+) -> None:
+    wanted_ = Order(
+        id=uuid4(),
+        procedure="1.000",
+        agency="AGENCY",
+        service="both",
+        owner=PersonGiven("Nguyễn Thị Hoa", "0912 345 678", ADDRESS, "30307"),
+        papers=(PaperGiven("Đơn", 1, 0),),
+        source="citizen",
+    )
+    number = await asking.ask_to_book(wanted_, HOME)
+    assert isinstance(number, UUID)
+    assert await asking.ask_to_book(wanted_, HOME) == number
+    assert await database.fetchval("SELECT count(*) FROM dossier") == 0
+    code = await texted(number)
+    seen = await asyncio.gather(*(confirm(number, None, code, HOME) for _ in range(3)))
+    assert {each.state for each in seen} == {State.APPLIED}
+    token = await token_of(database)
+    assert {each.token for each in seen} == {token}
+    assert await asking.ask_to_book(wanted_, HOME) == token
+    # All of it stands in the dossier's own rows now.
+    kept = await database.fetchval("SELECT payload FROM citizen_request")
+    assert kept == {}
 
 
 async def test_five_wrong_codes_end_it_and_a_new_one_is_another(

@@ -9,11 +9,13 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from postal_track import irregularities, silence, worker
+from postal_track import instructions, irregularities, silence, worker
+from postal_track.asks import Way
 from postal_track.custody import Kind, Reason, Step
 from postal_track.handoffs import Position
 from postal_track.irregularities import Ending
 from postal_track.promises import add_working_days
+from postal_track.slots import Slot
 from tests.cast import Cast, scan, travel
 
 LOCAL = ZoneInfo("Asia/Ho_Chi_Minh")
@@ -97,6 +99,17 @@ async def test_what_nobody_fetched_in_time_and_nobody_took_back_is_asked_after(
     assert await silence.find_silence(after(12)) == 1
     await scan(cast.bob, held, Step.RELEASED, to=cast.charlie.place)
     assert await silence.find_silence(after(12)) == 0
+
+
+async def test_what_its_citizen_wants_on_a_later_day_may_be_silent_until_then(
+    cast: Cast, database: Any
+) -> None:
+    await travel(cast, "brought")
+    dossier = await database.fetchval("SELECT id FROM dossier")
+    wanted = Slot(after(6).astimezone(LOCAL).date())
+    await instructions.set_slot(database, dossier, Way.DELIVERY, wanted, None)
+    assert await silence.find_silence(after(5)) == 0
+    assert await silence.find_silence(after(7)) == 1
 
 
 async def test_a_silence_ends_by_itself_with_the_next_news(
