@@ -4,9 +4,10 @@ What belongs on the run and in which order is ``runs``'s to say; what an outcome
 ``handoffs.record``'s.
 """
 
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Annotated, Any
 from urllib.parse import quote
+from uuid import uuid5
 
 import msgspec
 from litestar import Request, get, post
@@ -14,7 +15,8 @@ from litestar.params import Body, FromQuery
 from litestar.response import Redirect, Template
 from msgspec import Meta
 
-from postal_track import holding, plans, runs
+from postal_track import cash, holding, plans, runs
+from postal_track.cash import Taken
 from postal_track.custody import REASONS, Party, Reason, Role, Step
 from postal_track.errors import BadInput, NotAllowed, NotFound, NotLoggedIn, Problem
 from postal_track.handoffs import Proof
@@ -26,7 +28,7 @@ from postal_track.settings import settings
 from postal_track.slots import Half
 from postal_track.staff import Actor
 from routes import by_hand, filters, measured, words
-from routes.by_hand import Told
+from routes.by_hand import Ticked, Told
 from routes.guards import only
 from routes.language import language
 from routes.openapi import answers, example, refuses
@@ -138,6 +140,7 @@ async def say_outcome(request: StaffRequest, data: Form) -> Template | Redirect:
         more["to"] = await _agency(data, request.user)
     scans = [by_hand.scan(request.user, row, step, **more) for row in rows]
     told = await by_hand.tell(scans, lang)
+    await _take_cash(data, rows, request.user)
     if by_hand.smooth(told):
         return Redirect("/day", status_code=303)
     why = " ".join(dict.fromkeys(each.refused for each in told if each.refused))
@@ -165,6 +168,15 @@ def _outcome(form: dict[str, str]) -> tuple[Step, dict[str, Any]]:
         raise BadInput((why,))
     again_on = filters.day(form.get("again_on", ""), "again_on")
     return step, {"reason": reason, "note": note, "again_on": again_on}
+
+
+async def _take_cash(form: dict[str, str], rows: list[Ticked], actor: Actor) -> None:
+    """Write the cash that was ticked, under the id of its scan: twice is once."""
+    amount = filters.number(form.get("cash", ""))
+    if amount:
+        now = datetime.now(UTC)
+        taken = [Taken(uuid5(r.id, "cash"), r.waybill, amount, now) for r in rows[:1]]
+        await cash.take(taken, actor)
 
 
 def _code(form: dict[str, str]) -> str:
@@ -202,6 +214,7 @@ async def _page(
         context={
             "run": run,
             "held": held,
+            "cash": await cash.total(request.user),
             "promised": [each for each in promised if each.custody.released_to],
             "link": link,
             "typed": typed,

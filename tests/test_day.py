@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import pytest
 
-from postal_track import planned, plans, runs
+from postal_track import cash, planned, plans, runs
 from postal_track.boards import today
 from postal_track.bookings import PersonGiven
 from postal_track.custody import Reason, Step
@@ -424,12 +424,13 @@ async def test_a_day_is_told_without_a_script(cast: Cast, server: str) -> None:
         answer = await client.post("/day/outcome", data=wrong)
         assert "Mã" in answer.text
         page = answer.text
-        right = {"code": await code_for(waybill, "delivery")}
+        right = {"code": await code_for(waybill, "delivery"), "cash": "26000"}
         form = form_of(page, "delivered", waybill) | right
         assert (await client.post("/day/outcome", data=form)).status_code == 303
         assert (await client.post("/day/outcome", data=form)).status_code == 303
         page = (await client.get("/day")).text
     assert "Xong việc hôm nay." in page
+    assert await cash.total(cast.alice) == 26_000  # told twice, taken once
 
 
 async def test_not_at_home_is_said_with_a_reason_and_a_day(

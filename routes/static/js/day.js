@@ -81,6 +81,7 @@ function payloads(form) {
     Object.assign(shared, { reason: text("reason"), ...(text("note") && { note: text("note") }), ...(text("again_on") && { again_on: text("again_on") }) });
   }
   if (text("to")) shared["to"] = text("to");
+  if (data.has("cash")) shared["cash"] = Number(text("cash"));
   const position = locator.now();
   if (position) shared["position"] = position;
   const waybills = [...data.keys()].filter((name) => name.startsWith(ITEM)).map((name) => name.slice(ITEM.length));
@@ -127,6 +128,9 @@ async function follow(entry, form) {
     problem.hidden = false;
     const code = form.querySelector("[name=code]");
     if (code instanceof HTMLInputElement) code.value = "";
+    // The money was taken, whatever became of the rest: it is written once.
+    const cash = form.querySelector("[name=cash]:checked");
+    if (cash instanceof HTMLInputElement) cash.disabled = true;
     give("wrong");
   } else if (told.state === "remark") give("remark");
 }
