@@ -20,7 +20,7 @@ from zoneinfo import ZoneInfo
 
 from asyncpg import Connection
 
-from postal_track import codes, demo_wishes, expectations
+from postal_track import codes, demo_day, demo_wishes, expectations
 from postal_track.addresses import wards
 from postal_track.bookings import (
     Announcement,
@@ -70,6 +70,7 @@ async def load_once() -> bool:
     await _tell_stories()
     await _remember()
     await demo_wishes.ask()
+    await demo_day.plan()
     return True
 
 
@@ -92,6 +93,7 @@ def greeting(public_url: str) -> str:
         f"Demo logins, all with the password {PASSWORD}:\n{logins}\n"
         f"Worth opening:\n"
         f"    {public_url}/scan      scan a label (as carrier, clerk or officer)\n"
+        f"    {public_url}/day       a day's run (as carrier)\n"
         f"    {public_url}/items     who holds what (as supervisor)\n"
         f"    {public_url}/sms       every text that went out (as supervisor)"
     )

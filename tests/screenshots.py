@@ -31,8 +31,8 @@ SIZES = {"phone": (390, 844), "desk": (1280, 800)}
 
 PAGES = {
     "": ["/", "/track", "/book", "/login"],
-    "buuta.an": ["/scan", "/held", "/items"],
-    "gdv.giang": ["/dossiers/new", "/labels", "/held", "/items"],
+    "buuta.an": ["/day", "/scan", "/held", "/items", "/devices"],
+    "gdv.giang": ["/dossiers/new", "/labels", "/held", "/items", "/runs"],
     "canbo.minh": ["/desk", "/held"],
     "giamsat": [
         "/items",

@@ -51,4 +51,4 @@ def test_the_greeting_names_every_role_and_a_way_in() -> None:
     named = {word for word in words.split() if word in logins}
     roles = {p["role"] for p in demo._data()["staff"] if p["login"] in named}
     assert roles == {p["role"] for p in demo._data()["staff"]}
-    assert words.count("http://localhost:8000/") == 3
+    assert words.count("http://localhost:8000/") == 4
