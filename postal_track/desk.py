@@ -6,22 +6,39 @@ registration that a form can still mend.
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from enum import StrEnum
 
 from asyncpg import Connection, Record
 
+from postal_track import clocks, expectations
 from postal_track.boards import LOCAL, today
 from postal_track.chronicle import IN_HAND
+from postal_track.clock import Clock
 from postal_track.custody import Leg, Party, PartyKind, Stage
 from postal_track.database import transaction
 from postal_track.directory import Named, names
-from postal_track.errors import BadInput, NotFound, Problem
+from postal_track.errors import (
+    BadInput,
+    ForeignCode,
+    ForgedLabel,
+    NotFound,
+    Problem,
+    UnknownWaybill,
+)
+from postal_track.estimates import Expected
+from postal_track.labels import genuine, parse_code
 from postal_track.orders import plain
+from postal_track.promises import add_working_days
 from postal_track.staff import Actor
 
 LISTED = 200
 """Rows of one section; the heading tells how many there are in all."""
+
+AT_THE_COUNTER = frozenset({Stage.OUT_FOR_DELIVERY, Stage.ATTEMPTED})
+"""Where an item is that an agency may refuse: in front of it."""
 
 LONGEST_WORK = timedelta(days=3 * 365)
 
@@ -32,14 +49,18 @@ _CODE = re.compile(r"\S(.{0,48}\S)?")
 class Slip:
     """One dossier on the desk. ``waybill`` is of the item that the section is about.
 
+    ``at`` is the unit whose desk it lies on, or comes to. ``suggested`` is the due date
+    that the statutory time would give.
     ``late``: promised to us and not here, or due from us and not done.
     """
 
+    dossier: int
     waybill: str
     leg: Leg | None
     token: str
     code: str
     agency: Party
+    at: Party
     procedure: tuple[str, str]
     stage: Stage | None
     holder: Party | None
@@ -52,6 +73,7 @@ class Slip:
     promised_on: date | None
     due_on: date | None
     late: bool
+    suggested: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +84,73 @@ class Section:
     total: int
 
 
+class Tab(StrEnum):
+    """The parts of a desk, what presses most first."""
+
+    ARRIVING = "arriving"  # stands at the counter -> received, refused
+    UNREGISTERED = "unregistered"  # received -> code and due date given
+    WORK = "work"  # owed -> result announced
+    LEAVING = "leaving"  # result ready -> the post has it
+    RETURNING = "returning"  # found nobody -> taken back
+    RECOVERED = "recovered"  # old papers coming back -> received
+    COMING = "coming"  # on the way to us -> at the counter
+
+
+@dataclass(frozen=True, slots=True)
+class Stand:
+    """Who stands at the counter for one of the units, and with what."""
+
+    holder: Party
+    at: Party
+    since: datetime
+    slips: list[Slip]
+
+
+@dataclass(frozen=True, slots=True)
+class Laid:
+    """One part of a desk, and how much lies in the others.
+
+    ``late`` counts what is late in each. ``focus`` is the item that was asked for; it
+    stands first. ``clocks`` are by dossier, ``expected`` by waybill.
+    """
+
+    tab: Tab
+    section: Section
+    totals: dict[Tab, int]
+    late: dict[Tab, int]
+    focus: str
+    clocks: dict[int, Clock]
+    expected: dict[str, Expected]
+    carriers: list[Party]
+    names: dict[Party, Named]
+
+    @property
+    def stands(self) -> list[Stand]:
+        """Group what waits at the counter by who brings it; who waits longest first."""
+        found: dict[tuple[Party, Party], list[Slip]] = {}
+        for slip in self.section.slips:
+            if slip.holder is not None:
+                found.setdefault((slip.holder, slip.at), []).append(slip)
+        stands = [
+            Stand(holder, at, min(s.since for s in slips if s.since), slips)
+            for (holder, at), slips in found.items()
+        ]
+        focused = {s.waybill for s in self.section.slips if s.waybill == self.focus}
+        return sorted(
+            stands,
+            key=lambda one: (
+                not any(s.waybill in focused for s in one.slips),
+                one.since,
+            ),
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class Desk:
     """All of it. ``arriving`` stands at the counter and waits for our word.
 
-    ``returning``: what went from us to a citizen and found nobody.
+    ``returning``: what went from us to a citizen and found nobody. ``recovered``: old
+    papers that were taken back for us.
     """
 
     coming: Section
@@ -75,33 +159,133 @@ class Desk:
     in_work: Section
     leaving: Section
     returning: Section
-    names: dict[Party, Named]
+    recovered: Section
 
 
 async def desk(actor: Actor) -> Desk:
-    """Lay out the desk of an officer's agencies."""
+    """Lay out the desk of an officer's agencies, all of it."""
     async with transaction() as connection:
-        coming = await _section(connection, actor, _COMING)
-        arriving = await _section(connection, actor, _ARRIVING)
-        unregistered = await _section(connection, actor, _UNREGISTERED)
-        in_work = await _section(connection, actor, _IN_WORK)
-        leaving = await _section(connection, actor, _LEAVING)
-        returning = await _section(connection, actor, _RETURNING)
-    sections = (coming, arriving, unregistered, in_work, leaving, returning)
-    parties = {p for each in sections for slip in each.slips for p in _parties(slip)}
-    return Desk(*sections, await names(parties | actor.places))
+        return Desk(
+            coming=await _section(connection, actor, _COMING),
+            arriving=await _section(connection, actor, _ARRIVING),
+            unregistered=await _section(connection, actor, _UNREGISTERED),
+            in_work=await _section(connection, actor, _IN_WORK),
+            leaving=await _section(connection, actor, _LEAVING),
+            returning=await _section(connection, actor, _RETURNING),
+            recovered=await _section(connection, actor, _RECOVERED),
+        )
+
+
+async def section(actor: Actor, tab: Tab) -> Section:
+    """Read one part of the desk."""
+    async with transaction() as connection:
+        return await _section(connection, actor, _KINDS[tab])
+
+
+async def lay(
+    actor: Actor,
+    tab: Tab | None = None,
+    focus: str = "",
+    first: Sequence[Tab] = (),
+) -> Laid:
+    """Lay one part of the desk out: the wanted, else the first with anything in it.
+
+    ``first``: the parts to look at before the others.
+    """
+    now = datetime.now(UTC)
+    async with transaction() as connection:
+        totals, late = {}, {}
+        for each, kind in _KINDS.items():
+            totals[each], late[each] = await _count(connection, actor, kind)
+        chosen = tab or next((e for e in (*first, *Tab) if totals[e]), Tab.ARRIVING)
+        found = await _section(connection, actor, _KINDS[chosen], focus)
+        times, days, carriers = {}, {}, list[Party]()
+        if chosen in _OWED:
+            times = await clocks.of_dossiers(
+                connection, [slip.dossier for slip in found.slips], now
+            )
+        if chosen in (Tab.COMING, Tab.RECOVERED):
+            waybills = [slip.waybill for slip in found.slips]
+            days = await expectations.expected(connection, waybills, now)
+        if chosen is Tab.LEAVING:
+            carriers = await _carriers(connection, actor)
+    parties = {p for slip in found.slips for p in _parties(slip)} | set(carriers)
+    return Laid(
+        tab=chosen,
+        section=found,
+        totals=totals,
+        late=late,
+        focus=focus,
+        clocks=times,
+        expected=days,
+        carriers=carriers,
+        names=await names(parties | actor.places),
+    )
+
+
+_OWED = (Tab.UNREGISTERED, Tab.WORK)
+
+
+async def locate(actor: Actor, text: str) -> tuple[Tab, str]:
+    """Find where on the desk a scanned item lies; its part and its waybill.
+
+    Raises the errors of ``labels.parse_code``, ``ForgedLabel``, and ``UnknownWaybill``
+    for what is not on this desk.
+    """
+    code = parse_code(text)
+    if code.kind == "bag":
+        raise ForeignCode(text)
+    if code.tag is not None and not genuine(code):
+        raise ForgedLabel(code.waybill)
+    async with transaction() as connection:
+        waybill = await connection.fetchval(
+            """
+            SELECT i.waybill FROM label l JOIN item i ON i.id = l.item
+            WHERE l.waybill = $1
+            """,
+            code.waybill,
+        )
+        for tab, kind in _KINDS.items():
+            lies = await _section(connection, actor, kind, waybill or "", most=1)
+            if lies.slips and lies.slips[0].waybill == waybill:
+                return tab, str(waybill)
+    raise UnknownWaybill(code.waybill)
+
+
+async def _carriers(connection: Connection, actor: Actor) -> list[Party]:
+    """List the carriers who may come for the results: of the offices that serve us."""
+    rows = await connection.fetch(
+        """
+        SELECT s.id FROM staff s WHERE s.role = 'carrier' AND s.active AND s.office IN (
+            SELECT office FROM agency WHERE id = ANY($1::int[])
+            UNION SELECT d.office FROM item i JOIN dossier d ON d.id = i.dossier
+            WHERE i.holder = ANY($2::text[]) AND i.stage = 'ready')
+        ORDER BY s.name, s.id LIMIT $3
+        """,
+        _desk_agencies(actor),
+        [str(place) for place in actor.desk],
+        LISTED,
+    )
+    return [Party(PartyKind.STAFF, row["id"]) for row in rows]
 
 
 _SLIPS = """
     WITH my AS (SELECT $1::int[] AS agencies, $2::text[] AS places, $3::date AS today)
-    SELECT d.token, d.agency, d.due_on, p.name AS procedure, p.name_en AS procedure_en,
+    SELECT d.id AS dossier, d.token, d.agency, d.due_on, p.days,
+        p.name AS procedure, p.name_en AS procedure_en, i.addressee, i.sender,
         coalesce((SELECT c.code FROM dossier_code c WHERE c.dossier = d.id
             ORDER BY c.source LIKE 'agency:%' DESC, c.id DESC LIMIT 1), '') AS code,
         i.waybill, i.leg, i.stage, i.holder, i.released_to, i.since, i.originals,
         i.copies, i.seal_no, i.fee, i.promised_on, coalesce({late}, false) AS late,
         count(*) OVER () AS total
     FROM my CROSS JOIN {source} JOIN procedure p ON p.id = d.procedure
-    WHERE {rule} ORDER BY {order} LIMIT {most}
+    WHERE {rule} ORDER BY i.waybill = $4 DESC NULLS LAST, {order} LIMIT {most}
+"""
+
+_HOW_MANY = """
+    WITH my AS (SELECT $1::int[] AS agencies, $2::text[] AS places, $3::date AS today)
+    SELECT count(*) AS total, count(*) FILTER (WHERE {late}) AS late
+    FROM my CROSS JOIN {source} WHERE {rule}
 """
 
 _ITEMS = "item i JOIN dossier d ON d.id = i.dossier"
@@ -130,7 +314,7 @@ class _Kind:
 
 _COMING = _Kind(
     _ITEMS,
-    f"{_TO_US} AND NOT {_OFFERED}",
+    f"{_TO_US} AND NOT {_OFFERED} AND i.leg <> 'old_papers'",
     "i.promised_on < my.today",
     "i.promised_on, i.id",
 )
@@ -170,26 +354,77 @@ _RETURNING = _Kind(
 )
 
 
-async def _section(connection: Connection, actor: Actor, kind: _Kind) -> Section:
+# Wherever they are: at the counter they are signed for like everything else.
+_RECOVERED = _Kind(
+    _ITEMS,
+    f"{_TO_US} AND i.leg = 'old_papers'",
+    "i.promised_on < my.today",
+    "i.since, i.id",
+)
+
+_KINDS = {
+    Tab.ARRIVING: _ARRIVING,
+    Tab.UNREGISTERED: _UNREGISTERED,
+    Tab.WORK: _IN_WORK,
+    Tab.LEAVING: _LEAVING,
+    Tab.RETURNING: _RETURNING,
+    Tab.RECOVERED: _RECOVERED,
+    Tab.COMING: _COMING,
+}
+
+
+async def _section(
+    connection: Connection,
+    actor: Actor,
+    kind: _Kind,
+    focus: str = "",
+    most: int = LISTED,
+) -> Section:
     statement = _SLIPS.format(
-        source=kind.source,
-        rule=kind.rule,
-        late=kind.late,
-        order=kind.order,
-        most=LISTED,
+        source=kind.source, rule=kind.rule, late=kind.late, order=kind.order, most=most
     )
-    agencies = [p.id for p in actor.desk if p.kind is PartyKind.AGENCY]
-    places = [str(place) for place in actor.desk]
-    rows = await connection.fetch(statement, agencies, places, today())
-    return Section([_slip(row) for row in rows], rows[0]["total"] if rows else 0)
+    rows = await connection.fetch(statement, *_mine(actor), focus)
+    slips = [_slip(row, actor) for row in rows]
+    return Section(slips, rows[0]["total"] if rows else 0)
+
+
+async def _count(connection: Connection, actor: Actor, kind: _Kind) -> tuple[int, int]:
+    statement = _HOW_MANY.format(source=kind.source, rule=kind.rule, late=kind.late)
+    row = await connection.fetchrow(statement, *_mine(actor))
+    return row["total"], row["late"]
+
+
+def _mine(actor: Actor) -> tuple[list[int], list[str], date]:
+    return _desk_agencies(actor), [str(place) for place in actor.desk], today()
+
+
+def _desk_agencies(actor: Actor) -> list[int]:
+    return [p.id for p in actor.desk if p.kind is PartyKind.AGENCY]
 
 
 def _agencies(actor: Actor) -> list[int]:
     return [p.id for p in actor.places if p.kind is PartyKind.AGENCY]
 
 
-def _slip(row: Record) -> Slip:
+def _unit(row: Record, actor: Actor) -> Party:
+    """Say which of his units a slip concerns: of a transfer, the one it comes to."""
+    for name in ("addressee", "sender"):
+        if row[name] and (party := Party.parse(row[name])) in actor.places:
+            return party
+    return Party(PartyKind.AGENCY, row["agency"])
+
+
+def _suggested(row: Record) -> date | None:
+    if row["due_on"] or not row["days"] or row["since"] is None:
+        return None
+    return add_working_days(row["since"].astimezone(LOCAL).date(), row["days"])
+
+
+def _slip(row: Record, actor: Actor) -> Slip:
     return Slip(
+        dossier=row["dossier"],
+        at=_unit(row, actor),
+        suggested=_suggested(row),
         waybill=row["waybill"] or "",
         leg=Leg(row["leg"]) if row["leg"] else None,
         token=row["token"],
@@ -211,7 +446,7 @@ def _slip(row: Record) -> Slip:
 
 
 def _parties(slip: Slip) -> set[Party]:
-    parties = {slip.agency, slip.holder, slip.released_to}
+    parties = {slip.agency, slip.at, slip.holder, slip.released_to}
     return {party for party in parties if party is not None}
 
 

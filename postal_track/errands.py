@@ -24,7 +24,14 @@ from postal_track.custody import (
     Role,
 )
 from postal_track.database import transaction
-from postal_track.errors import BadInput, Conflict, NotAllowed, NotFound, Problem
+from postal_track.errors import (
+    BadInput,
+    Conflict,
+    NotAllowed,
+    NotFound,
+    PostalTrackError,
+    Problem,
+)
 from postal_track.legs import Birth
 from postal_track.orders import MOST_OF_ONE_PAPER, plain
 from postal_track.staff import Actor
@@ -113,20 +120,72 @@ async def send(errand: Errand, actor: Actor) -> str:
 
 async def send_all(errands: Sequence[Errand], actor: Actor) -> list[str]:
     """Open the legs of many errands, or of none; their waybills in the same order."""
+    told = await send_each(errands, actor)
+    for each in told:
+        if each.error is not None:
+            raise each.error
+    return [each.waybill for each in told]
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What became of one errand: its waybill, or why there is none.
+
+    Neither: it was in order, but another was not and nothing was written.
+    """
+
+    token: str
+    waybill: str = ""
+    error: PostalTrackError | None = None
+
+
+async def send_each(
+    errands: Sequence[Errand], actor: Actor, *, partly: bool = False
+) -> list[Sent]:
+    """Open the legs of many errands; what became of each, in the same order.
+
+    All or none, unless ``partly``: then those that are in order go ahead. Safe to
+    repeat either way.
+    """
     if actor.role is not Role.OFFICER:
         raise NotAllowed
-    for errand in errands:
-        _check(errand)
+    faults = {errand.id: _fault(errand) for errand in errands}
     told: list[int] = []
-    waybills = {}
+    waybills: dict[UUID, str] = {}
+    births: dict[UUID, Birth] = {}
     async with transaction() as connection:
         # In one order for everybody, so that two lists do not wait in a circle.
         for errand in sorted(errands, key=lambda one: one.token):
-            waybill, texts = await _open(connection, errand, actor)
-            waybills[errand.id] = waybill
-            told += texts
+            try:
+                before, birth = await _look(connection, errand, actor)
+            except (BadInput, Conflict, NotFound) as fault:
+                faults[errand.id] = faults[errand.id] or fault
+                continue
+            if before:
+                waybills[errand.id] = before
+            elif birth is not None and not faults[errand.id]:
+                births[errand.id] = birth
+        if partly or not any(faults.values()):
+            for id_, birth in births.items():
+                waybills[id_], texts = await _open(connection, birth)
+                told += texts
     await outgoing.poke(told)
-    return [waybills[errand.id] for errand in errands]
+    return [
+        Sent(
+            errand.token,
+            "" if faults[errand.id] else waybills.get(errand.id, ""),
+            faults[errand.id],
+        )
+        for errand in errands
+    ]
+
+
+def _fault(errand: Errand) -> PostalTrackError | None:
+    try:
+        _check(errand)
+    except BadInput as fault:
+        return fault
+    return None
 
 
 def _check(errand: Errand) -> None:
@@ -158,9 +217,13 @@ ERRANDS = (Leg.BRING_BACK, Leg.SUPPLEMENT, Leg.SLIP, Leg.TRANSFER)
 """What an agency may ask for, the most usual first."""
 
 
-async def _open(
+async def _look(
     connection: Connection, errand: Errand, actor: Actor
-) -> tuple[str, list[int]]:
+) -> tuple[str, Birth | None]:
+    """Find what this errand became before, or what is to be born of it.
+
+    Locks the dossier. Raises ``NotFound``, ``Conflict`` and ``BadInput``.
+    """
     dossier = await connection.fetchrow(
         "SELECT id, agency, office FROM dossier WHERE token = $1 FOR UPDATE",
         errand.token,
@@ -179,13 +242,16 @@ async def _open(
         errand.id,
     )
     if before is not None and before["id"] == errand.id:
-        return str(before["waybill"]), []
+        return str(before["waybill"]), None
     if before is not None:
         raise Conflict(
             why=f"such papers are under way as {before['waybill']}",
             why_vi=f"giấy tờ loại này đang được chuyển, mã {before['waybill']}",
         )
-    birth = await _birth(connection, errand, actor, dossier)
+    return "", await _birth(connection, errand, actor, dossier)
+
+
+async def _open(connection: Connection, birth: Birth) -> tuple[str, list[int]]:
     chain = await legs.bear(connection, birth)
     if birth.holder == CITIZEN:
         until = birth.at + timedelta(days=365)

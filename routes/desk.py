@@ -1,5 +1,6 @@
 """The officer's desk: confirm receipt, give code and due date, announce the result."""
 
+from dataclasses import replace
 from typing import Any
 
 from litestar import Request, get, post
@@ -9,11 +10,12 @@ from litestar.response import Redirect, Template
 from postal_track import desk as desks
 from postal_track.bookings import Announcement, announce_result
 from postal_track.custody import UNACCEPTED, Reason, Role, Step
-from postal_track.errors import BadInput, Problem
+from postal_track.desk import Tab
+from postal_track.errors import BadInput, PostalTrackError, Problem
 from postal_track.handoffs import Scan
 from postal_track.orders import plain
 from postal_track.staff import Actor
-from routes import by_hand, filters, measured
+from routes import by_hand, clock_words, filters, measured
 from routes.by_hand import Ticked, Told
 from routes.guards import only
 from routes.language import language
@@ -27,6 +29,8 @@ OFFICERS = only(Role.OFFICER)
 @get("/desk", include_in_schema=False, guards=[OFFICERS])
 async def desk_page(
     request: StaffRequest,
+    tab: FromQuery[str] = "",
+    code: FromQuery[str] = "",
     received: FromQuery[int] = 0,
     registered: FromQuery[str] = "",
     announced: FromQuery[str] = "",
@@ -34,8 +38,10 @@ async def desk_page(
     returned: FromQuery[str] = "",
     sent: FromQuery[str] = "",
     results: FromQuery[int] = 0,
+    supplements: FromQuery[int] = 0,
+    over: FromQuery[int] = 0,
 ) -> Template:
-    """Lay out the desk."""
+    """Lay out a part of the desk: the wanted, or that of what was scanned."""
     done = {
         "received": received,
         "registered": registered,
@@ -44,8 +50,35 @@ async def desk_page(
         "returned": returned,
         "sent": sent,
         "results": results,
+        "supplements": supplements,
+        "over": over,
     }
-    return await _page(request, done=done)
+    chosen = filters.chosen(Tab, tab)
+    if not code.strip():
+        return await show(request, tab=chosen, then=_after(done), done=done)
+    try:
+        lies, waybill = await desks.locate(request.user, code[:300])
+    except PostalTrackError as fault:
+        sentence = fault.sentence("en" if language(request) == "en" else "vi")
+        problems, typed = {"code": sentence}, {"code": code, "form": "scan"}
+        return await show(
+            request, tab=chosen, status=422, problems=problems, typed=typed
+        )
+    return await show(request, tab=lies, focus=waybill)
+
+
+def _after(done: dict[str, Any]) -> tuple[Tab, ...]:
+    """Go on where the work goes on after what was just done."""
+    nexts = {
+        "received": (Tab.UNREGISTERED,),
+        "registered": (Tab.UNREGISTERED, Tab.WORK),
+        "announced": (Tab.WORK, Tab.LEAVING),
+        "results": (Tab.LEAVING,),
+        "refused": (Tab.ARRIVING,),
+        "returned": (Tab.RETURNING,),
+        "over": (Tab.LEAVING,),
+    }
+    return next((tabs for name, tabs in nexts.items() if done[name]), ())
 
 
 @post("/desk/receive", include_in_schema=False, guards=[OFFICERS])
@@ -60,12 +93,21 @@ async def receive(request: StaffRequest, data: Form) -> Template | Redirect:
         found = by_hand.found(data) if len(rows) == 1 else {}
     except BadInput as fault:
         return await _again(request, data, fault, "receive")
-    scans = [by_hand.scan(request.user, r, Step.RECEIVED, **found) for r in rows]
+    scans = [
+        _as_scanned(by_hand.scan(request.user, r, Step.RECEIVED, **found), data)
+        for r in rows
+    ]
     told = await by_hand.tell(scans, lang)
     if by_hand.smooth(told):
         return Redirect(f"/desk?received={len(told)}", status_code=303)
     status = 409 if any(each.refused for each in told) else 200
-    return await _page(request, status=status, told=told)
+    return await show(request, status=status, told=told)
+
+
+def _as_scanned(said: Scan, form: dict[str, str]) -> Scan:
+    """Tell what a scanner read of the label, if one did: only that shows a forgery."""
+    read = form.get(f"code.{said.code}", "")[:300]
+    return replace(said, code=read) if said.code in read.upper() else said
 
 
 @post("/desk/refuse", include_in_schema=False, guards=[OFFICERS])
@@ -101,7 +143,7 @@ async def _say(request: StaffRequest, said: Scan, done: str) -> Template | Redir
     told = await by_hand.tell([said], language(request))
     if by_hand.smooth(told):
         return Redirect(f"/desk?{done}={told[0].waybill}", status_code=303)
-    return await _page(request, status=409 if told[0].refused else 200, told=told)
+    return await show(request, status=409 if told[0].refused else 200, told=told)
 
 
 def _no_reason() -> Problem:
@@ -155,22 +197,39 @@ async def _again(
     """Show the desk with what was typed and what is wrong with it."""
     problems = by_hand.sentences(fault, language(request))
     typed = {**data, "form": form}
-    return await _page(request, status=422, problems=problems, typed=typed)
+    tab = _TABS[form]
+    return await show(request, tab=tab, status=422, problems=problems, typed=typed)
 
 
-async def _page(
+_TABS = {
+    "receive": Tab.ARRIVING,
+    "refuse": Tab.ARRIVING,
+    "take-back": Tab.RETURNING,
+    "register": Tab.UNREGISTERED,
+    "announce": Tab.WORK,
+}
+
+
+async def show(
     request: StaffRequest,
     *,
+    tab: Tab | None = None,
+    then: tuple[Tab, ...] = (),
+    focus: str = "",
     status: int = 200,
     problems: dict[str, str] | None = None,
     typed: dict[str, str] | None = None,
     told: list[Told] | None = None,
     done: dict[str, Any] | None = None,
 ) -> Template:
-    laid = await desks.desk(request.user)
+    """Show a part of the desk, with what was typed, told and done."""
+    laid = await desks.lay(request.user, tab, focus, then)
     lang = language(request)
     context = {
         "desk": laid,
+        "section": laid.section,
+        "tabs": TABS,
+        "cw": clock_words,
         "problems": problems or {},
         "typed": typed or {},
         "told": told or [],
@@ -180,10 +239,21 @@ async def _page(
         "name": lambda party: (
             laid.names[party].name_en if lang == "en" else laid.names[party].name
         ),
-        "several": len(request.user.places) > 1,
+        "several": len(request.user.desk) > 1,
         **measured.measures(lang),
     }
     return Template("desk.html", context=context, status_code=status)
+
+
+TABS: dict[Tab, tuple[str, str]] = {
+    Tab.ARRIVING: ("Chờ ký nhận", "To receive"),
+    Tab.UNREGISTERED: ("Chờ cấp mã", "To register"),
+    Tab.WORK: ("Đang giải quyết", "In work"),
+    Tab.LEAVING: ("Kết quả chờ giao", "Results to go"),
+    Tab.RETURNING: ("Không phát được", "Undelivered"),
+    Tab.RECOVERED: ("Giấy tờ cũ về", "Old papers"),
+    Tab.COMING: ("Đang đến", "Coming"),
+}
 
 
 @get(

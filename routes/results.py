@@ -12,6 +12,7 @@ from litestar.response import Redirect, Template
 from postal_track import desk as desks
 from postal_track.bookings import Announced, Announcement, announce_results
 from postal_track.custody import Role
+from postal_track.desk import Tab
 from postal_track.errors import BadInput, PostalTrackError
 from postal_track.staff import Actor
 from routes import by_hand, measured
@@ -88,11 +89,10 @@ async def _page(
     problems: dict[str, str] | None = None,
     done: dict[str, str] | None = None,
 ) -> Template:
-    laid = await desks.desk(request.user)
     return Template(
         "results.html",
         context={
-            "section": laid.in_work,
+            "section": await desks.section(request.user, Tab.WORK),
             "typed": typed or {},
             "problems": problems or {},
             "done": done or {},

@@ -328,6 +328,7 @@ async def test_a_dossier_crosses_the_desk_in_a_browser(cast: Cast, page: Page) -
     await assert_accessible(page)
     await page.get_by_role("button", name="Giao bưu điện").click()
     await page.get_by_text("Kết quả chờ bưu tá, mã vận đơn").wait_for()
+    await page.get_by_role("link", name="Chờ ký nhận").click()
     await page.get_by_text("Nhận riêng, có kiểm đếm").click()
     await page.get_by_label("Bản chính đếm được").fill("9")
     await page.get_by_role("button", name=f"Ký nhận {out[1]}").click()
