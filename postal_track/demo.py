@@ -20,8 +20,9 @@ from zoneinfo import ZoneInfo
 
 from asyncpg import Connection
 
-from postal_track import codes, demo_day, demo_wishes, expectations
+from postal_track import codes, demo_day, demo_wishes, desk, expectations
 from postal_track.addresses import wards
+from postal_track.boards import today
 from postal_track.bookings import (
     Announcement,
     Booked,
@@ -32,9 +33,13 @@ from postal_track.bookings import (
     book,
     print_pool,
 )
-from postal_track.custody import Reason, Step
+from postal_track.custody import Leg, Reason, Step
 from postal_track.database import transaction
+from postal_track.desk import Tab
+from postal_track.errands import Errand, send
 from postal_track.handoffs import Outcome, Position, Proof, Scan, record
+from postal_track.history import history
+from postal_track.promises import add_working_days
 from postal_track.settings import settings
 from postal_track.staff import Actor, actor_of, hash_password
 
@@ -151,9 +156,10 @@ async def _load_houses(connection: Connection) -> None:
         )
         for code in each.get("agencies", ()):
             await connection.execute(
-                "INSERT INTO staff_agency (staff, agency) VALUES ($1, $2)",
+                "INSERT INTO staff_agency (staff, agency, chief) VALUES ($1, $2, $3)",
                 staff,
                 agencies[code],
+                code in each.get("chief", ()),
             )
 
 
@@ -310,6 +316,25 @@ async def _tell_stories() -> None:
         tale = await _begin(town, chance, number, days_ago=DAYS_AGO.get(ending, 2))
         await _STORIES[ending](tale)
     await print_pool(actors["gdv.giang"], 30)
+    await _at_the_desk(actors["canbo.minh"])
+
+
+async def _at_the_desk(officer: Actor) -> None:
+    """Let the clock of one dossier stand, and somebody have read of a person."""
+    lying = (await desk.section(officer, Tab.WORK)).slips
+    if not lying:
+        return
+    last = lying[-1]
+    said = Errand(
+        id=uuid4(),
+        token=last.token,
+        leg=Leg.SUPPLEMENT,
+        originals=1,
+        copies=0,
+        until=add_working_days(today(), 5),
+    )
+    await send(said, officer)
+    await history(last.waybill, officer, show=True)
 
 
 def _town(

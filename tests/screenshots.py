@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import shutil
 import signal
 import socket
@@ -33,7 +34,18 @@ PAGES = {
     "": ["/", "/track", "/book", "/login"],
     "buuta.an": ["/day", "/scan", "/held", "/items", "/devices"],
     "gdv.giang": ["/dossiers/new", "/labels", "/held", "/items", "/runs"],
-    "canbo.minh": ["/desk", "/held"],
+    "canbo.minh": [
+        "/desk",
+        "/desk?tab=work",
+        "/desk?tab=leaving",
+        "/desk?tab=coming",
+        "/desk/lists",
+        "/desk/lists?kind=results",
+        "/unit/people",
+        "/held",
+    ],
+    "quantri": ["/memberships"],
+    "kiemtoan": ["/readings"],
     "giamsat": [
         "/items",
         "/requests",
@@ -103,11 +115,16 @@ async def _look(address: str, folder: Path) -> None:
                 for path in paths:
                     await page.goto(path)
                     await _settle(page)
-                    name = f"{who or 'citizen'}{path.replace('/', '-')}-{size}.png"
+                    name = f"{who or 'citizen'}{_plain(path)}-{size}.png"
                     await page.screenshot(path=shots / name)
         token = await _citizens_token(folder, out["waybill"])
         await _for_the_readme(browser, address, token)
         await browser.close()
+
+
+def _plain(path: str) -> str:
+    """Name a file after a page."""
+    return re.sub(r"[^a-z0-9]+", "-", path)
 
 
 async def _token(client: httpx.AsyncClient, login: str) -> str:

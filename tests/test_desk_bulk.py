@@ -273,7 +273,7 @@ async def test_a_desk_is_worked_by_scanner_and_keyboard(cast: Cast, page: Page) 
     await page.get_by_label("Số phong bì bạn đếm được").fill("1")
     await page.get_by_label(f"Chọn {ready}").check()
     await assert_accessible(page)
-    await page.get_by_role("button", name="Bàn giao các bưu gửi đã chọn").click()
+    await page.get_by_role("button", name="Bàn giao các bưu gửi đã chọn (1)").click()
     await page.get_by_text("Đã bàn giao").wait_for()
     for tab in Tab:
         await page.goto(f"/desk?tab={tab}")

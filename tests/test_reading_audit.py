@@ -16,6 +16,7 @@ from playwright.async_api import Page
 from app import app
 from postal_track import history, reading_board
 from postal_track.boards import today
+from postal_track.bookings import PersonGiven
 from postal_track.errors import BadInput, NotAllowed
 from postal_track.reading_board import Wanted
 from postal_track.staff import Actor
@@ -135,7 +136,8 @@ async def test_the_auditor_in_a_browser(cast: Cast, page: Page) -> None:
 # Everything that shows a person
 
 
-NAME, PHONE, STREET = "Nguyễn Thị Hoa", "912345678", "12 Trần Hưng Đạo"
+NAME, PHONE, STREET = "Khuất Thị Lụa", "987123654", "88 Ngõ Riêng"
+LUA = PersonGiven(NAME, f"0{PHONE}", f"{STREET}, Phường Long Xuyên", "30307")
 
 
 def paths() -> list[tuple[str, str]]:
@@ -180,9 +182,11 @@ ASKING = {
 async def test_nothing_shows_a_person_to_staff_without_writing_it_down(
     cast: Cast, server: str, database: Any
 ) -> None:
-    waybill = await travel(cast, "registered", code="A-1", due_on=today())
-    await travel(cast, "ready", code="A-2", due_on=today())
-    await travel(cast, "carried", code="A-3")
+    waybill = await travel(cast, "registered", code="A-1", due_on=today(), owner=LUA)
+    await travel(cast, "ready", code="A-2", due_on=today(), owner=LUA)
+    await travel(cast, "carried", code="A-3", owner=LUA)
+    await travel(cast, "out", owner=LUA)
+    await travel(cast, "booked", owner=LUA)
     row = await database.fetchrow(
         """
         SELECT d.token, d.slug FROM dossier d JOIN item i ON i.dossier = d.id
@@ -213,6 +217,14 @@ async def test_nothing_shows_a_person_to_staff_without_writing_it_down(
     assert seen > 3  # the walk does meet persons
 
 
+# Some pages note a reading once a day: each way in has to write its own.
+FORGET = """
+    SET session_replication_role = replica;
+    DELETE FROM reading;
+    SET session_replication_role = DEFAULT
+"""
+
+
 async def walked(
     client: httpx.AsyncClient,
     database: Any,
@@ -222,19 +234,19 @@ async def walked(
     actor: Actor,
 ) -> bool:
     """Go one way in; a person that is shown there must have been written down."""
-    count = "SELECT count(*) FROM reading WHERE staff = $1"
-    before = await database.fetchval(count, actor.staff)
+    await database.execute(FORGET)
     where, form = filled(path, facts), ASKING.get(path, {})
     answer = await client.request(method, where, data=form)
     if answer.status_code >= 400 or not shows(answer, f"{path} {form}"):
         return False
-    after = await database.fetchval(count, actor.staff)
-    assert after > before, f"{actor.login}: {method} {where} shows a person, unwritten"
+    count = "SELECT count(*) FROM reading WHERE staff = $1"
+    written = await database.fetchval(count, actor.staff)
+    assert written, f"{actor.login}: {method} {where} shows a person, unwritten"
     return True
 
 
 async def test_the_walk_would_notice(cast: Cast, server: str, database: Any) -> None:
-    waybill = await travel(cast, "registered", code="A-1")
+    waybill = await travel(cast, "registered", code="A-1", owner=LUA)
     async with await visitor(cast.charlie) as client:
         masked = await client.get(f"/items/{waybill}")
         shown = await client.post(f"/items/{waybill}")

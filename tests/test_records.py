@@ -296,7 +296,7 @@ async def test_officers_and_carriers_reach_a_paper_from_their_pages(
     await travel(cast, "received")
     ready = await travel(cast, "ready")
     await enter(page, cast.charlie)
-    await page.goto("/desk")
+    await page.goto("/desk?tab=leaving")
     await page.locator(f'input[name="item.{ready}"][form="handed-out"]').check()
     await assert_accessible(page)
     await page.get_by_role("button", name="Phiếu bàn giao").click()
