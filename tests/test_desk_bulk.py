@@ -21,7 +21,7 @@ from postal_track.labels import own_url as url
 from tests.axe import assert_accessible
 from tests.cast import Cast, assemble, enter, scan, travel, visitor
 from tests.forms import fields, forms
-from tests.test_scan_page import scan_by_hand
+from tests.usb_scanner import scan_by_hand
 
 SOON = today() + timedelta(days=9)
 
