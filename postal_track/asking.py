@@ -176,6 +176,17 @@ async def ask_to_book(order: Order, address: str) -> UUID | str:
     return id_
 
 
+async def what_was_booked(request: UUID) -> Order:
+    """Give a booking back that still waits for its code; else ``NotFound``.
+
+    For the browser that sent it: the caller has seen its pass.
+    """
+    row = await _find(request, None)
+    if row["state"] != "asked" or row["expires_at"] <= datetime.now(UTC):
+        raise NotFound
+    return msgspec.convert(row["payload"]["order"], Order)
+
+
 def _bookers_phone(order: Order) -> tuple[str, str]:
     """Take the number of whoever meets the carrier first."""
     met = order.recipient if order.service == "receive" else order.filer
@@ -406,11 +417,11 @@ async def _try(
     return None
 
 
-# Showing somebody his own data
+# Showing somebody what is his own
 
 
 def pass_for(request: UUID) -> str:
-    """Make what opens the data of a request, in the browser that confirmed it."""
+    """Make what opens a request's data, in the browser that sent or confirmed it."""
     until = int((datetime.now(UTC) + OPEN_FOR).timestamp())
     return f"{until}.{_pass(request, until)}"
 

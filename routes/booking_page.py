@@ -8,8 +8,10 @@ that of all his requests.
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 from litestar import Request, get, post
+from litestar.datastructures import Cookie
 from litestar.params import FromPath
 from litestar.response import Redirect, Template
 
@@ -17,6 +19,7 @@ from postal_track import asking, catalogue, limits, receipts, slots
 from postal_track.bookings import check
 from postal_track.errors import (
     BadInput,
+    NotFound,
     OrderUsed,
     PostalTrackError,
     Problem,
@@ -31,6 +34,9 @@ from routes.language import language
 from routes.order_form import LARGEST_FORM, Form, Typed
 
 AnyRequest = Request[Actor | None, str | None, Any]
+
+SENT = "booking"
+"""The cookie of the browser that sent a booking and may still mend it."""
 
 TRAP = "website"
 """A field that no person sees; what fills it in is a machine."""
@@ -60,7 +66,33 @@ async def take_booking(request: AnyRequest, data: Form) -> Template | Redirect:
         return await _form(request, given, fault=fault)
     if isinstance(asked, str):
         return Redirect(f"/book/done/{asked}", status_code=303)
-    return Redirect(f"/book/confirm/{asked}", status_code=303)
+    answer = Redirect(f"/book/confirm/{asked}", status_code=303)
+    answer.set_cookie(
+        Cookie(
+            SENT,
+            value=asking.pass_for(asked),
+            path="/book",
+            max_age=round(asking.OPEN_FOR.total_seconds()),
+            httponly=True,
+            secure=settings().PUBLIC_URL.startswith("https://"),
+            samesite="strict",
+        )
+    )
+    return answer
+
+
+@get("/book/again/{number:uuid}", include_in_schema=False)
+async def mend_booking(
+    request: AnyRequest, number: FromPath[UUID]
+) -> Template | Redirect:
+    """Show the form again as it was sent, in the browser that sent it."""
+    try:
+        if not asking.admits(number, request.cookies.get(SENT, "")):
+            raise NotFound
+        order = await asking.what_was_booked(number)
+    except NotFound:
+        return Redirect("/book", status_code=303)
+    return await _form(request, order_form.again(order))
 
 
 async def _help(request: AnyRequest, given: Typed, act: str) -> Template:
@@ -138,4 +170,4 @@ async def booked(token: FromPath[str]) -> Template:
     return Template("booked.html", context=context)
 
 
-ROUTES = [booking_form, take_booking, booked]
+ROUTES = [booking_form, take_booking, mend_booking, booked]

@@ -39,6 +39,7 @@ from postal_track.s10 import spaced
 from postal_track.settings import settings
 from postal_track.telling import tell
 from routes import case_words, order_form
+from routes.booking_page import SENT
 from routes.citizen import address_of, unknown
 from routes.errors import number_of
 from routes.filters import chosen
@@ -204,6 +205,7 @@ async def _code_page(
         "here": _path(token, number),
         "back": f"/d/{asked.token}" if asked.token else "/book",
         "waits": asked.state is State.ASKED,
+        "mends": token is None and asking.admits(number, request.cookies.get(SENT, "")),
         "problem": fault.sentence(language(request)) if fault else "",
         "hotline": settings().HOTLINE,
     }

@@ -119,6 +119,36 @@ _PAPER = ("name", "originals", "copies")
 _CODE = ("source", "code")
 
 
+def again(order: Order) -> Typed:
+    """Lay an order out as it was typed, to be mended; consent is asked for anew."""
+    fields = {
+        "order": str(order.id),
+        "service": order.service,
+        "procedure": order.procedure,
+        "agency": order.agency,
+        "office": order.office,
+        "language": order.language,
+    }
+    for part in PARTS:
+        person: PersonGiven | None = getattr(order, part)
+        if person is not None:
+            fields |= {
+                part: "1",
+                f"{part}.name": person.name,
+                f"{part}.phone": person.phone,
+                f"{part}.address": person.address,
+                f"{part}.ward": person.ward,
+            }
+    if order.slot is not None:
+        fields["day"] = order.slot.day.isoformat()
+        fields["half"] = order.slot.half.value if order.slot.half else ""
+    return Typed(
+        fields,
+        [PaperTyped(p.name, str(p.originals), str(p.copies)) for p in order.papers],
+        [CodeTyped(source, code) for source, code in order.codes],
+    )
+
+
 def _numbers(form: Mapping[str, str], group: str) -> list[int]:
     found = set()
     for name in form:

@@ -209,6 +209,37 @@ async def test_a_booking_that_nobody_confirms_is_on_no_run_and_is_forgotten(
     assert await database.fetchval("SELECT count(*) FROM item") == 0
 
 
+async def test_a_wrong_number_is_mended_in_the_browser_that_sent_it(
+    cast: Cast, database: Any
+) -> None:
+    async with await visitor(None) as client:
+        typed = TYPED | {"owner.phone": "0987 654 321", "recipient": "1"}
+        typed |= {"recipient.name": "Lê Văn Tám", "recipient.phone": PHONE}
+        typed |= {"recipient.address": ADDRESS}
+        form = await opened(client) | typed
+        sent = await client.post("/book", data=form)
+        here = sent.headers["location"]
+        again = f"/book/again/{here.rsplit('/', 1)[1]}"
+        assert f'href="{again}"' in (await client.get(here)).text
+        shown = fields((await client.get(again)).text, "/book")
+        del typed["consent"]
+        assert {name: shown[name] for name in typed} == typed
+        assert shown["order"] == form["order"]
+        assert "consent" not in shown
+        # To everybody else it tells nothing.
+        async with await visitor(None) as stranger:
+            page = await stranger.get(here)
+            assert "/book/again/" not in page.text
+            assert (await stranger.get(again)).headers["location"] == "/book"
+        mended = shown | {"owner.phone": PHONE, "consent": "1"}
+        done = await book_it(client, mended)
+        assert (await client.get(again)).headers["location"] == "/book"
+    assert await booked(database) == 1
+    assert done.startswith("/book/done/")
+    phone = "SELECT phone FROM person WHERE part = 'owner'"
+    assert await database.fetchval(phone) == "+84912345678"
+
+
 @pytest.mark.parametrize("number", ["0296 3852 345", "1900 1234"])
 async def test_a_code_needs_a_mobile_number(
     cast: Cast, database: Any, number: str
