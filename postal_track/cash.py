@@ -675,13 +675,17 @@ DAY_READERS = frozenset({Role.CLERK, Role.SUPERVISOR, Role.ADMIN, Role.AUDITOR})
 
 
 async def day(actor: Actor, on: date) -> Day:
-    """Tell the cash of a day: a clerk's or supervisor's office, else all."""
+    """Tell the cash of a day: a clerk's or supervisor's office, else all.
+
+    Who may count a heap is not told what its carrier holds before he has.
+    """
     if actor.role not in DAY_READERS:
         raise NotAllowed
     since, until = midnight(on), midnight(on + timedelta(days=1))
     span = (since, until, actor.office)
+    counts = actor.role in CASHIERS and actor.office is not None
     async with transaction() as connection:
-        purses = await connection.fetch(_PURSES, *span)
+        purses = await connection.fetch(_PURSES, *span, counts)
         hand_ins = await connection.fetch(_HAND_INS, *span)
         closes = await connection.fetch(_CLOSES, *span)
         settled = await connection.fetch(_SETTLED, *span)
@@ -761,11 +765,13 @@ _PURSES = f"""
     FROM ({_HELD} WHERE s.role = 'carrier' AND ($3::int IS NULL OR s.office = $3)
         AND (EXISTS (SELECT FROM payment p WHERE p.by = s.id AND p.method = 'cash')
             OR EXISTS (SELECT FROM cash_hand_in h WHERE h.carrier = s.id))) w
-    WHERE w.taken - w.given + w.settled <> 0
-        OR EXISTS (SELECT FROM payment p WHERE p.by = w.id AND p.method = 'cash'
-            AND p.at >= $1 AND p.at < $2)
-        OR EXISTS (SELECT FROM cash_hand_in h WHERE h.carrier = w.id
-            AND h.counted_at >= $1 AND h.counted_at < $2)
+    WHERE (w.taken - w.given + w.settled <> 0
+            OR EXISTS (SELECT FROM payment p WHERE p.by = w.id AND p.method = 'cash'
+                AND p.at >= $1 AND p.at < $2)
+            OR EXISTS (SELECT FROM cash_hand_in h WHERE h.carrier = w.id
+                AND h.counted_at >= $1 AND h.counted_at < $2))
+        AND NOT ($4 AND EXISTS (SELECT FROM cash_hand_in h WHERE h.carrier = w.id
+            AND h.counted IS NULL AND h.recalled_at IS NULL))
     ORDER BY w.taken - w.given + w.settled DESC, w.id LIMIT {LISTED}
 """  # noqa: S608 - constants
 

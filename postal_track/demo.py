@@ -20,7 +20,14 @@ from zoneinfo import ZoneInfo
 
 from asyncpg import Connection
 
-from postal_track import codes, demo_day, demo_wishes, desk, expectations
+from postal_track import (
+    codes,
+    demo_day,
+    demo_money,
+    demo_wishes,
+    desk,
+    expectations,
+)
 from postal_track.addresses import wards
 from postal_track.boards import today
 from postal_track.bookings import (
@@ -316,6 +323,13 @@ async def _tell_stories() -> None:
         tale = await _begin(town, chance, number, days_ago=DAYS_AGO.get(ending, 2))
         await _STORIES[ending](tale)
     await print_pool(actors["gdv.giang"], 30)
+    await demo_money.leave_something_to_do(
+        actors["buuta.an"],
+        actors["buuta.cuong"],
+        actors["gdv.hanh"],
+        chance,
+        datetime.now(UTC),
+    )
     await _at_the_desk(actors["canbo.minh"])
 
 
@@ -397,6 +411,7 @@ async def _begin(
         office=town.office,
         language="en" if number % 9 == 8 else "vi",
         source="citizen" if number % 3 == 1 else "counter",
+        postage=demo_money.POSTAGE[number % len(demo_money.POSTAGE)],
     )
     booked = await book(
         order, None if order.source == "citizen" else town.clerk, at=started
@@ -448,6 +463,7 @@ async def _collected(tale: _Tale) -> None:
         seal_no=f"NP{tale.chance.randint(100_000, 999_999)}",
         proof=Proof("code", code=await _code(tale, "pickup")),
     )
+    await _paid(tale, tale.booked.waybill or "")
 
 
 async def _at_office(tale: _Tale) -> None:
@@ -534,6 +550,15 @@ async def _delivered_on_code(tale: _Tale) -> None:
         2,
         proof=Proof("code", code=await _code(tale, "delivery")),
     )
+    await _paid(tale, tale.result)
+
+
+async def _paid(tale: _Tale, waybill: str) -> None:
+    """Settle at the door what is owed, or some of the time not yet."""
+    town = tale.town
+    await demo_money.at_the_door(
+        waybill, town.carrier, town.clerk, tale.chance, tale.now
+    )
 
 
 async def _delivered_on_signature(tale: _Tale) -> None:
@@ -546,6 +571,7 @@ async def _delivered_on_signature(tale: _Tale) -> None:
         id_last4=f"{tale.chance.randint(0, 9999):04d}",
     )
     await tale.scan(tale.town.carrier, Step.DELIVERED, 2, proof=signed)
+    await _paid(tale, tale.result)
 
 
 async def _held(tale: _Tale) -> None:

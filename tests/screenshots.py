@@ -30,9 +30,17 @@ from tests import fake_camera
 PICTURES = ROOT / "docs" / "pictures"
 SIZES = {"phone": (390, 844), "desk": (1280, 800)}
 
+BANK = {
+    "BANK_BIN": "970403",
+    "BANK_ACCOUNT": "0011012345678",
+    "BANK_NAME": "Ngân hàng Thử",
+    "BANK_HOLDER": "BUU DIEN TINH THU",
+}
+"""An account of the standard's examples, so that the code to pay by is seen."""
+
 PAGES = {
     "": ["/", "/track", "/book", "/login"],
-    "buuta.an": ["/day", "/scan", "/held", "/items", "/devices"],
+    "buuta.an": ["/day", "/scan", "/held", "/money/cash", "/devices"],
     "gdv.giang": ["/dossiers/new", "/labels", "/held", "/items", "/runs"],
     "canbo.minh": [
         "/desk",
@@ -46,7 +54,11 @@ PAGES = {
     ],
     "quantri": ["/memberships"],
     "kiemtoan": ["/readings"],
+    "gdv.hanh": ["/money/cash", "/money/statement"],
     "giamsat": [
+        "/money",
+        "/money/cash",
+        "/money/day",
         "/items",
         "/requests",
         "/ratings",
@@ -69,7 +81,7 @@ def main() -> int:
     child = subprocess.Popen(
         [sys.executable, "-m", "postal_track", "run"],
         cwd=ROOT,
-        env=os.environ | {"VAR_DIR": str(folder / "var"), "PORT": str(port)},
+        env=os.environ | BANK | {"VAR_DIR": str(folder / "var"), "PORT": str(port)},
         stdout=subprocess.PIPE,
         text=True,
     )

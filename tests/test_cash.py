@@ -185,6 +185,8 @@ async def test_counted_alike_by_both_sides_it_has_ended(cast: Cast) -> None:
     assert await cash.total(cast.alice) == whole  # her word alone moves nothing
     (seen,) = await cash.waiting(cast.bob)
     assert (seen.carrier, seen.said) == (cast.alice.party, None)  # counted blind
+    for actor, shown in ((cast.bob, 0), (cast.dora, 0), (cast.dean, 1), (cast.eve, 1)):
+        assert len((await cash.day(actor, today())).purses) == shown
     heap = await cash.count(id, cast.alice.staff, whole, cast.bob)
     assert heap.state is HandInState.ENDED
     await cash.count(id, cast.alice.staff, whole, cast.bob)
