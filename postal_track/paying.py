@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from io import BytesIO
+from itertools import groupby
 
 from asyncpg import Connection
-from qrcode.constants import ERROR_CORRECT_M
+from qrcode.constants import ERROR_CORRECT_L
 from qrcode.main import QRCode
 
 from postal_track import charges
@@ -28,7 +29,7 @@ QUIET = 3
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """A QR as one path of SVG, in a square of ``size`` units."""
+    """A QR as one path of SVG, to be stroked one unit wide, in a square of ``size``."""
 
     path: str
     size: int
@@ -100,21 +101,27 @@ def qr(reference: str, amount: int) -> Drawn | None:
 
 @lru_cache(maxsize=512)
 def _draw(text: str) -> Drawn:
-    code = QRCode(error_correction=ERROR_CORRECT_M, border=0)
+    """Draw a code row by row, as strokes: half as long as squares that are filled."""
+    code = QRCode(error_correction=ERROR_CORRECT_L, border=0)
     code.add_data(text)
     code.make()
     rows = code.get_matrix()
-    parts = []
-    for y, row in enumerate(rows):
-        x = 0
-        while x < len(row):
-            run = 0
-            while x + run < len(row) and row[x + run]:
-                run += 1
-            if run:
-                parts.append(f"M{x + QUIET} {y + QUIET}h{run}v1h-{run}z")
-            x += run or 1
-    return Drawn("".join(parts), len(rows) + 2 * QUIET)
+    return Drawn(
+        "".join(_stroke(row, y + QUIET) for y, row in enumerate(rows)),
+        len(rows) + 2 * QUIET,
+    )
+
+
+def _stroke(row: Sequence[bool], y: int) -> str:
+    parts, gap = [f"M{QUIET} {y}.5"], 0
+    for dark, run in groupby(row):
+        length = len(list(run))
+        if not dark:
+            gap = length
+            continue
+        parts.append(f"m{gap} 0h{length}" if gap else f"h{length}")
+        gap = 0
+    return "".join(parts)
 
 
 def picture(reference: str, amount: int) -> bytes:
@@ -122,7 +129,7 @@ def picture(reference: str, amount: int) -> bytes:
     text = payload(reference, amount)
     if not text:
         raise NotFound
-    code = QRCode(error_correction=ERROR_CORRECT_M, border=4, box_size=12)
+    code = QRCode(error_correction=ERROR_CORRECT_L, border=4, box_size=12)
     code.add_data(text)
     drawn = BytesIO()
     code.make_image().save(drawn)

@@ -145,8 +145,9 @@ class Proposal(msgspec.Struct):
 class Pay(msgspec.Struct, omit_defaults=True):
     """What is to be paid when an item changes hands.
 
-    ``paid``: something was, and nothing is any more. ``qr`` is the path of an SVG in a
-    square of ``size``, for the citizen's bank app; without it money is paid in cash.
+    ``paid``: something was, and nothing is any more. ``qr`` is the path of an SVG,
+    stroked one unit wide in a square of ``size``, for the citizen's bank app; without
+    it money is paid in cash.
     """
 
     amount: int

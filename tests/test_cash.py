@@ -110,7 +110,7 @@ async def test_cash_rides_with_a_scan_and_is_written_once(
     async with await visitor(cast.alice) as client:
         found = (await client.get("/api/items", params={"code": waybill})).json()
         assert found["pay"]["amount"] == found["fee"] == WHOLE
-        assert found["pay"]["qr"].startswith("M3 3h7")
+        assert found["pay"]["qr"].startswith("M3 3.5h7m")
         answers = [
             (
                 await client.post("/api/scans", json={"device": "d", "scans": [scan]})

@@ -295,7 +295,7 @@ async def test_the_code_names_the_account_the_amount_and_nobody(cast: Cast) -> N
     assert (transfer.amount, transfer.purpose) == (WHOLE, told.reference)
     drawn = paying.qr(told.reference, told.open)
     assert drawn is not None
-    assert len(drawn.path) < 12_000
+    assert len(drawn.path) < 4_000
     assert paying.qr(told.reference, 0) is None
 
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from io import BytesIO
 from typing import Any
 from uuid import uuid4
 
 import pytest
+import zxingcpp
+from PIL import Image
 from playwright.async_api import Page, expect
 
-from postal_track import cash, payments
+from postal_track import cash, payments, vietqr
 from postal_track.cash import Taken
+from postal_track.vietqr import Transfer
 from tests.axe import assert_accessible
 from tests.cast import Cast, code_for, enter, order, travel, visitor
 from tests.forms import fields, forms
@@ -48,6 +52,11 @@ async def test_a_citizen_sees_what_to_pay_and_how(
     await expect(box.locator("svg.qr")).to_be_visible()
     named = (await account(cast, waybill)).reference
     await expect(box).to_contain_text(named)
+    seen = Image.open(BytesIO(await box.locator("svg.qr").screenshot()))
+    (read,) = zxingcpp.read_barcodes(seen)
+    assert vietqr.read(read.text) == Transfer(
+        "970403", "0011012345678", WHOLE, "", named
+    )
     await assert_accessible(page)
     picture = await page.request.get(f"{address}/pay.png")
     assert picture.headers["content-type"] == "image/png"
