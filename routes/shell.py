@@ -29,6 +29,7 @@ TYPES = {
 }
 WORKER = "js/service-worker.js"
 _PACKAGED = re.compile(r'"/npm/([^"]+)"')
+_REMARK = re.compile(rb"/\*.*?\*/", re.DOTALL)
 _IMPORTED = re.compile(r'(?:from|import)\s*"(\.[^"]+)"')
 
 
@@ -92,15 +93,19 @@ def _stamps() -> Iterator[tuple[str, int, int]]:
 
 
 def _read(stamp: tuple[tuple[str, int, int], ...]) -> Shell:
-    files = {
-        path.relative_to(STATIC).as_posix(): path.read_bytes() for path in _paths()
-    }
+    files = {path.relative_to(STATIC).as_posix(): _served(path) for path in _paths()}
     whole = hashlib.sha256()
     for name, content in files.items():
         whole.update(f"{name}\0{len(content)}\0".encode() + content)
     packaged = _packages(tuple(files[name].decode() for name in files if ".js" in name))
     whole.update(repr(sorted(packaged.items())).encode())
     return Shell(whole.hexdigest()[:12], files, packaged, stamp)
+
+
+def _served(path: Path) -> bytes:
+    """Give a file as it travels: what a style sheet says to its writers stays here."""
+    content = path.read_bytes()
+    return _REMARK.sub(b"", content) if path.suffix == ".css" else content
 
 
 @cache
