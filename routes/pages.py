@@ -27,7 +27,7 @@ KEPT = "_kept."
 """What the fields of a form are called while it waits for a login."""
 
 HOME = {
-    Role.CARRIER: "/scan",
+    Role.CARRIER: "/day",
     Role.CLERK: "/scan",
     Role.OFFICER: "/desk",
     Role.SUPERVISOR: "/items",

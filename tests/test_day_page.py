@@ -87,6 +87,7 @@ async def test_a_day_from_the_first_door_to_the_last(
 
     # Signed for, with a photo of the envelope.
     stop = stop_of(phone, signed)
+    await stop.locator("summary", has_text="ảnh phong bì").click()
     await stop.locator("[data-photo]").set_input_files(
         {"name": "e.jpg", "mimeType": "image/jpeg", "buffer": photo()}
     )

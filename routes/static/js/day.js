@@ -303,6 +303,7 @@ for (const form of page.querySelectorAll("form[data-outcome]")) {
 for (const place of page.querySelectorAll("[data-photo-of]")) {
   if (!(place instanceof HTMLElement)) continue;
   place.hidden = false;
+  part("[data-photos]", /** @type {HTMLElement} */ (place.closest("details"))).hidden = false;
   const field = input("[data-photo]", place);
   field.addEventListener("change", () => void photograph(field, place));
 }
