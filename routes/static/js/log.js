@@ -5,7 +5,7 @@
  */
 
 import { button, copy, draw, one, part } from "./page.js";
-import { OWED, changes, dismiss, list, waitingForOthers } from "./queue.js";
+import { OWED, changes, dismiss, list, skew, waitingForOthers } from "./queue.js";
 import { spaced } from "./s10.js";
 import { syncing } from "./syncing.js";
 import { clock, knows, say } from "./words.js";
@@ -18,6 +18,8 @@ const TONES = { saved: "kept", sending: "sending", sent: "good", remark: "remark
 const ICONS = { kept: "mobile", sending: "clock", good: "check", remark: "alert", wrong: "cross" };
 /** Of what was sent, so many are shown; what waits or wants to be seen is shown whole. */
 const SENT_SHOWN = 30;
+/** A clock this far off is worth setting; what it tells is put right by the server, and flagged beyond its tolerance. */
+const OFF_MINUTES = 2;
 
 /**
  * The step in words.
@@ -41,7 +43,7 @@ export class Log extends EventTarget {
     this.#onOpen = onOpen;
     changes.addEventListener("change", () => void this.show());
     syncing.addEventListener("change", () => void this.show());
-    button("[data-send-now]").addEventListener("click", () => void syncing.sync({ now: true }));
+    button("[data-send-now]").addEventListener("click", () => void this.#send());
     button("[data-seen-all]").addEventListener("click", () => void this.#dismissAll());
     void this.show();
   }
@@ -56,6 +58,7 @@ export class Log extends EventTarget {
       this.#fill(entries);
       this.#tally(entries);
       this.#tellWay(entries, others);
+      await this.#tellClock();
     } finally {
       this.#reading = false;
     }
@@ -146,6 +149,19 @@ export class Log extends EventTarget {
     button("[data-send-now]").hidden = syncing.way === "sending";
     part("[data-others-wait]").hidden = others.size === 0;
     part("[data-others-wait-says]").textContent = [...others].map(([login, count]) => say("others_wait", { login, count })).join(" ");
+  }
+
+  /** Say how far this phone's clock is off: times are told by it. */
+  async #tellClock() {
+    const minutes = Math.round(((await skew()) ?? 0) / 60_000);
+    const note = part("[data-clock]");
+    note.hidden = Math.abs(minutes) < OFF_MINUTES;
+    part("span", note).textContent = note.hidden ? "" : say(minutes > 0 ? "clock_slow" : "clock_fast", { minutes: Math.abs(minutes) });
+  }
+
+  async #send() {
+    await syncing.sync({ now: true });
+    if (syncing.way === "login") this.dispatchEvent(new Event("login"));
   }
 
   async #dismissAll() {

@@ -6,6 +6,7 @@
 
 import { me } from "./identity.js";
 import { button, one, part } from "./page.js";
+import "./photo.js"; // whichever page is open sends what another has kept
 import "./photo.js"; // what was photographed on another page is sent from this one, too
 import { OWED, list } from "./queue.js";
 import { LOCK, syncing } from "./syncing.js";

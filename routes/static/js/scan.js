@@ -31,6 +31,8 @@ import { clock, say } from "./words.js";
 
 /** Longer than this nobody stands with a label in his hand: it is on the phone, and the next one comes. */
 const ANSWER_WITHIN_MS = 2500;
+/** For an item that this phone knows nothing of, a slow answer is worth more. */
+const LONGER_MS = 5000;
 const UNBOUND = "UnboundLabel";
 const LOCKED_OR_WRONG_CODE = ["BadCode", "CodeLocked"];
 
@@ -76,12 +78,29 @@ async function take(code, source) {
   unwait();
   part("[data-retry]").hidden = true;
   tell("busy", spaced(waybillIn(code)), say("looking"), { silent: true });
-  const item = await (navigator.onLine ? lookUp(code).catch((fault) => fault) : new Unanswered());
+  const item = await (navigator.onLine ? asked(code) : new Unanswered());
   if (mine !== turn) return;
   if (item instanceof Error) return await unfound(code, source, item);
   void remember(item);
   show(code, item, source);
 }
+
+/**
+ * What the server says of a code; a network that takes its time counts as none once the phone knows better, or later.
+ * @param {string} code
+ * @returns {Promise<Item | Error>}
+ */
+async function asked(code) {
+  const told = lookUp(code).catch((fault) => fault);
+  if (!isLabel(code)) return told;
+  const soon = await Promise.race([told, later(ANSWER_WITHIN_MS)]);
+  if (soon || (await recall(waybillIn(code)))) return soon ?? new Unanswered();
+  const late = unseen().length ? later(LONGER_MS) : new Promise(() => undefined);
+  return (await Promise.race([told, late])) ?? new Unanswered();
+}
+
+/** @param {number} ms @returns {Promise<null>} */
+const later = (ms) => new Promise((resolve) => setTimeout(() => resolve(null), ms));
 
 /**
  * @param {string} code
@@ -411,6 +430,7 @@ addEventListener("beforeunload", (event) => {
   // What was scanned is on the disk; what is being entered is not.
   if (act.touched) event.preventDefault();
 });
+log.addEventListener("login", () => void logInAgain().then((done) => (done ? restock() : undefined)));
 log.addEventListener("settled", (event) => late(/** @type {CustomEvent<Entry>} */ (event).detail));
 listen((code) => comes(code, "scanner"), isForUs);
 openTyping((code) => comes(code, "typed"));

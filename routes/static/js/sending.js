@@ -88,9 +88,6 @@ export class Refusal extends Error {
 /** Nobody is logged in any more. */
 export class LoggedOut extends Error {}
 
-/** Somebody else is logged in: what was done here waits for who did it. */
-export class AnotherLogin extends Error {}
-
 /** No answer, or half an answer: it may be written or not. Sending again under the same id settles it. */
 export class Unanswered extends Error {
   /**
@@ -103,6 +100,9 @@ export class Unanswered extends Error {
     this.after_ms = after_ms;
   }
 }
+
+/** Somebody else is logged in: what was done here waits for who did it, as if there were no network for him. */
+export class AnotherLogin extends Unanswered {}
 
 /**
  * Tell the server a list of scans of this page's login. Answers by id; a scan without an answer is still open.
