@@ -11,7 +11,8 @@ import csv
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from difflib import SequenceMatcher, get_close_matches
 from functools import cache
 from pathlib import Path
 
@@ -48,17 +49,21 @@ class FormerUnit:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What an address says. Without a ward, or with alternatives, ask a person."""
+    """What an address says. Without a ward, or with alternatives, ask a person.
+
+    ``misspelt``: no name is written like this; it is the nearest that there is.
+    """
 
     ward: Ward | None
     alternatives: tuple[Ward, ...] = ()
     former: FormerUnit | None = None
     street: str = ""
+    misspelt: bool = False
 
     @property
     def sure(self) -> bool:
         """Whether the address can mean one ward only."""
-        return self.ward is not None and not self.alternatives
+        return self.ward is not None and not self.alternatives and not self.misspelt
 
 
 @cache
@@ -110,6 +115,15 @@ def find_ward(text: str) -> Ward | None:
 def read_address(text: str) -> Reading:
     """Read a written address. Never raises: what cannot be read has no ward."""
     words = _split(text)
+    read = _read(words, text)
+    spelt = _respelled(words)
+    if spelt is None:
+        return read
+    likely = _read(spelt, text)
+    return replace(likely, misspelt=True) if likely.ward else read
+
+
+def _read(words: Sequence[_Word], text: str) -> Reading:
     mentions = list(_mentions(words))
     if _elsewhere(words, mentions):
         return Reading(None)
@@ -157,9 +171,24 @@ def _split(text: str) -> list[_Word]:
     for found in re.finditer(r"[^\W_]+(?:[\u0300-\u036f]+[^\W_]*)*", even):
         part += bool(_BREAK.search(even, end, found.start() + 1))
         end = found.end()
-        marked = _marked(found[0])
-        words.append(_Word(_plain(marked), marked, part, found.start()))
+        offset = found.start()
+        for piece in _pieces(found[0]):
+            marked = _marked(piece)
+            words.append(_Word(_plain(marked), marked, part, offset))
+            offset += len(piece)
     return words
+
+
+def _pieces(word: str) -> list[str]:
+    """Part what was written without a space: ``LongXuyên``, ``AnGiang``."""
+    pieces, low = [""], False
+    for char in word:
+        if low and char.isupper():
+            pieces.append("")
+        pieces[-1] += char
+        if not unicodedata.combining(char):
+            low = char.islower()
+    return pieces
 
 
 def _marked(word: str) -> str:
@@ -213,6 +242,80 @@ _KINDS: Mapping[tuple[str, ...], str] = {
 
 def _level(words: Sequence[_Word]) -> str | None:
     return _LEVELS.get(tuple(word.plain for word in words))
+
+
+# Slips of the pen
+
+_ALIKE = 0.84
+"""How much of a name must be there: one letter in a short one may be wrong."""
+
+_CLEARLY_MORE_ALIKE = 0.05
+
+
+def _respelled(words: Sequence[_Word]) -> list[_Word] | None:
+    """Put the nearest name where a commune is announced by one that is none."""
+    for start in range(1, len(words) - 1):
+        kind = _announced(words, start)
+        if kind is None:
+            continue
+        exact = [n for n in range(2, _LONGEST + 1) if _mention(words, start, start + n)]
+        for length in range(_LONGEST, max([1, *exact]), -1):
+            said = words[start : start + length]
+            if len(said) < length or said[-1].part != said[0].part:
+                continue
+            name = tuple(word.plain for word in said)
+            if _is_two(words, start, length):
+                continue
+            if nearest := _nearest(" ".join(name), length, kind):
+                spelt = [
+                    replace(word, plain=right, marked=right)
+                    for word, right in zip(said, nearest.split(), strict=True)
+                ]
+                return [*words[:start], *spelt, *words[start + length :]]
+    return None
+
+
+def _is_two(words: Sequence[_Word], start: int, length: int) -> bool:
+    """Tell whether a name and what follows it were taken together."""
+    stop = start + length
+    return any(
+        _mention(words, start, middle)
+        and (
+            _level(words[middle : middle + 1])
+            or any(_mention(words, middle, middle + n) for n in (2, 3, 4))
+        )
+        for middle in range(start + 2, stop)
+        if middle < len(words)
+    )
+
+
+def _announced(words: Sequence[_Word], start: int) -> str | None:
+    """Tell the kind of commune that the word before a name announces."""
+    for n in (2, 1):
+        before = words[max(0, start - n) : start]
+        if len(before) == n and before[0].part == words[start].part:
+            kind = _KINDS.get(tuple(word.plain for word in before))
+            if kind is not None:
+                return kind
+    return None
+
+
+def _nearest(name: str, length: int, kind: str) -> str | None:
+    """Find the one name of so many words, and of this kind, that is much like it."""
+    found = get_close_matches(name, _names_of(length, kind), n=2, cutoff=_ALIKE)
+    alike = [SequenceMatcher(None, each, name).ratio() for each in found]
+    if len(found) == 2 and alike[0] - alike[1] < _CLEARLY_MORE_ALIKE:
+        return None
+    return found[0] if found else None
+
+
+@cache
+def _names_of(length: int, kind: str) -> list[str]:
+    return [
+        " ".join(key)
+        for key, units in _index().items()
+        if len(key) == length and any(unit.kind == kind for unit in units)
+    ]
 
 
 # What the words mention

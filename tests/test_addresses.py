@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -73,6 +74,54 @@ def test_a_written_address_is_understood(address: str, ward: str) -> None:
     assert read.ward.name == ward
 
 
+WRITTEN = [
+    tuple(line.split(" => "))
+    for line in Path(__file__)
+    .with_name("written_addresses.txt")
+    .read_text(encoding="utf-8")
+    .splitlines()
+]
+"""As people in both old provinces write them, and the ward of today."""
+
+
+@pytest.mark.parametrize(("address", "ward"), WRITTEN)
+def test_addresses_as_people_write_them_are_understood(address: str, ward: str) -> None:
+    read = read_address(address)
+    assert (read.ward and read.ward.name, read.sure) == (ward, True)
+
+
+def test_the_table_is_large_and_varied() -> None:
+    assert len(WRITTEN) >= 150
+    assert len({ward for _, ward in WRITTEN}) >= 70
+
+
+@pytest.mark.parametrize(
+    ("address", "ward"),
+    [
+        ("xã Giồng Giềng, An Giang", "Xã Giồng Riềng"),
+        ("TT Giồng Giềng, huyện Giồng Giềng, KG", "Xã Giồng Riềng"),
+        ("phường Long Xuyênn, An Giang", "Phường Long Xuyên"),
+        ("Phường Logn Xuyên, An Giang", "Phường Long Xuyên"),
+        ("xã Gò Qoao, An Giang", "Xã Gò Quao"),
+        ("xã Vĩnh Thạnh Chung, An Giang", "Xã Vĩnh Thạnh Trung"),
+        ("p chau phuu b, tp chau doc", "Phường Châu Đốc"),
+        ("xa thanh mi tey, chau phu", "Xã Thạnh Mỹ Tây"),
+    ],
+)
+def test_a_slip_of_the_pen_is_guessed_and_asked_about(address: str, ward: str) -> None:
+    read = read_address(address)
+    assert (read.ward and read.ward.name, read.misspelt) == (ward, True)
+    assert not read.sure
+
+
+@pytest.mark.parametrize("marks", [str, without_marks], ids=["marks", "no marks"])
+def test_no_name_that_exists_is_taken_for_another(marks: Callable[[str], str]) -> None:
+    forms = ("{0.name}, huyện {0.district}, {0.province}", "{0.name} {0.district}")
+    for unit in former_units():
+        for form in forms:
+            assert not read_address(marks(form.format(unit))).misspelt, unit
+
+
 @pytest.mark.parametrize(
     ("address", "best", "others"),
     [
@@ -108,12 +157,18 @@ def test_an_address_that_may_mean_several_wards_says_so(
         "Phường 1, TP Cao Lãnh, Đồng Tháp",
         "ấp 1, xã Long An, tỉnh Long An",
         "12 đường Long Xuyên, phường 5, Tân Bình, TP HCM",
-        "xã Hòa Tiến, An Giang",
+        "xã Phong Nha, An Giang",
         "chợ Long Xuyên",
     ],
 )
 def test_what_names_no_ward_of_the_province_has_none(address: str) -> None:
     assert read_address(address).ward is None
+
+
+def test_what_is_only_near_a_name_is_never_sure() -> None:
+    read = read_address("xã Hòa Tiến, An Giang")  # there is none; there is Hòa Điền
+    assert read.misspelt
+    assert not read.sure
 
 
 def test_marks_tell_names_apart_when_they_are_written() -> None:

@@ -578,9 +578,11 @@ async def test_all_a_page_loads_is_less_than_50_kb(
     loaded = []
     page.on("response", lambda answer: loaded.append(answer))
     await page.goto(await page_of(database, waybill), wait_until="networkidle")
-    sizes = {each.url: len(await each.body()) for each in loaded}
-    assert len(sizes) > 1
-    assert sum(sizes.values()) < 50_000, sizes
+    sent = [(await each.request.sizes())["responseBodySize"] for each in loaded]
+    unpacked = [len(await each.body()) for each in loaded]
+    assert len(loaded) > 1
+    assert sum(sent) < 25_000, sent  # what a phone pays for
+    assert sum(unpacked) < 58_000, unpacked  # what it must hold
 
 
 async def test_a_link_that_leads_nowhere_gets_one_and_the_same_page(
