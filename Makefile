@@ -51,6 +51,14 @@ bench: setup ## measure how fast it is
 screenshots: setup browser ## show every page, in var/screenshots
 	@$(VENV)/bin/python -m tests.screenshots
 
+.PHONY: lighthouse
+lighthouse: setup browser ## let Lighthouse judge the pages for phones
+	@$(VENV)/bin/python -m tests.lighthouse
+
+.PHONY: reading
+reading: setup browser ## measure how many spoiled labels are read
+	@$(VENV)/bin/python -m tests.reading
+
 .PHONY: browser
 browser:
 	@missing=""; \

@@ -174,7 +174,8 @@ def _line(
     agency = agencies.get(to.id) if do in (Do.FETCH, Do.HAND_OVER) else None
     ward = agency["ward"] if agency else row["ward"] or ""
     half, on_day = runs.when(row, day)
-    promised = runs.promised_to(row)
+    released = row["released_to"] or ""
+    promised = int(released[6:]) if released.startswith("staff:") else None
     whose = promised or row["planned"]
     return Line(
         item=row["id"],

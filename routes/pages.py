@@ -207,4 +207,15 @@ async def choose_language(
     return answer
 
 
-ROUTES = [home, login_page, log_in_here, log_out_here, choose_language]
+@get("/look/{chosen:str}", include_in_schema=False)
+async def choose_look(chosen: FromPath[str], back: FromQuery[str] = "/") -> Redirect:
+    """Keep the colours for a year: those that are read in sunlight, or the usual."""
+    answer = Redirect(inside(back), status_code=303)
+    if chosen in ("sun", "plain"):
+        answer.set_cookie(
+            Cookie("look", value=chosen, max_age=365 * 86_400, samesite="lax")
+        )
+    return answer
+
+
+ROUTES = [home, login_page, log_in_here, log_out_here, choose_language, choose_look]

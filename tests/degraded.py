@@ -163,8 +163,7 @@ class Seen:
 
 def see(look: Look, seed: int, frame: int = 0) -> Seen:
     """Take the frame-th picture of the seed's label, spoiled as the look says."""
-    number = waybill(10_000_000 + seed * 7919 % 80_000_000)
-    code = labels.label_url(HOST, number, _tag(seed))
+    code, number = says(seed)
     label, hand = np.random.default_rng(seed), np.random.default_rng([seed, frame])
     eye = look.eye
     texture = _texture(code, number, look, label)
@@ -186,10 +185,13 @@ def see(look: Look, seed: int, frame: int = 0) -> Seen:
     return Seen(code, number, _developed(seen, look, hand))
 
 
-def _tag(seed: int) -> str:
+def says(seed: int) -> tuple[str, str]:
+    """What stands in the QR and in the bars of this seed's label."""
+    number = waybill(10_000_000 + seed * 7919 % 80_000_000)
     letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
-    picked = np.random.default_rng([seed, 1]).integers(0, 32, 8)
-    return "".join(letters[each] for each in picked)
+    picked = np.random.default_rng([seed, 1]).integers(0, 32, labels.TAG_LENGTH)
+    tag = "".join(letters[each] for each in picked)
+    return labels.label_url(HOST, number, tag), number
 
 
 @cache

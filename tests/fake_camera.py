@@ -16,8 +16,11 @@ WIDTH, HEIGHT = 640, 480
 FRAMES_PER_SECOND = 10
 TABLE = (132, 128, 120)
 
+DARKNESS = b""
+"""What a camera sees that sees nothing."""
+
 Scene = tuple[bytes | None, float]
-"""A label's PNG, or an empty table, and how many seconds it lies there."""
+"""A label's PNG, an empty table or darkness, and how many seconds it lies there."""
 
 
 def film(path: Path, scenes: Sequence[Scene]) -> Path:
@@ -43,6 +46,8 @@ def flags(path: Path) -> tuple[str, ...]:
 
 def _picture(label: bytes | None) -> Image.Image:
     table = Image.new("RGB", (WIDTH, HEIGHT), TABLE)
+    if label == DARKNESS:
+        return Image.new("RGB", (WIDTH, HEIGHT))
     if label is None:
         return table
     with Image.open(BytesIO(label)) as opened:

@@ -15,8 +15,9 @@
 /** @typedef {MediaTrackSettings & {torch?: boolean, zoom?: number}} Settings */
 
 const WATCH_MS = 1000;
-/** A lens in a pocket is black too: wait, and do not restart over and over. */
-const BLACK_MS = 6000;
+/** A lens in a pocket is black too: say so soon, and do not restart over and over. */
+const BLACK_MS = 2500;
+const BLACK_LONG_MS = 6000;
 const FROZEN_MS = 4000;
 const SILENT_MS = 2000;
 /** Some phones never answer when another program has the camera. */
@@ -228,12 +229,10 @@ export class Camera extends EventTarget {
     const dead = track?.readyState !== "live" || now - this.#heard > SILENT_MS || now - this.#moved > FROZEN_MS;
     if (dead) return this.#again();
     if (this.#isLit()) this.#lit = now;
-    const black = now - this.#lit > BLACK_MS;
-    if (black && this.state === "open") {
-      // Opening it once more often helps; if not, the person is asked.
-      if (now - this.#restarted >= RESTART_BLACK_EVERY_MS) this.#again();
-      else this.#turn("black");
-    } else if (!black && this.state !== "open") this.#turn("open");
+    const black = now - this.#lit;
+    if (black > BLACK_LONG_MS && now - this.#restarted >= RESTART_BLACK_EVERY_MS) return this.#again();
+    const state = black > BLACK_MS ? "black" : "open";
+    if (state !== this.state) this.#turn(state);
   }
 
   #isLit() {

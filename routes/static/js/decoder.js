@@ -21,7 +21,7 @@ const FAULTS_TOLD = 3;
  * different faults. Chosen by measuring on spoiled labels: see docs/scanning.md.
  * @type {("whole" | Way)[]}
  */
-const ROUND = ["plain", "whole", "crisp", "plain", "whole", "calm"];
+export const ROUND = ["plain", "whole", "crisp", "plain", "whole", "calm"];
 /** Pixels that are looked at, at most. */
 const LARGEST = 1_600_000;
 const LARGEST_WHOLE = 1_000_000;
@@ -66,7 +66,9 @@ async function native() {
 export class ZxingDecoder {
   /** @type {Worker | null} */
   #worker = null;
-  #pen = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
+  /** @type {CanvasRenderingContext2D | null} */
+  #pen = null;
+  #cuts = typeof OffscreenCanvas !== "undefined" && typeof createImageBitmap !== "undefined";
   #turn = 0;
 
   /**
@@ -89,14 +91,11 @@ export class ZxingDecoder {
   async look(picture, width, height, way, aim = middle(width, height)) {
     const box = way === "whole" ? { x: 0, y: 0, width, height } : aim;
     const area = box.width * box.height;
-    if (!this.#pen || !area) return [];
+    if (!area) return [];
     const scale = way === "whole" ? Math.min(1, Math.sqrt(LARGEST_WHOLE / area)) : Math.min(CLOSEST, Math.sqrt(LARGEST / area));
-    const { canvas } = this.#pen;
     const size = { width: Math.round(box.width * scale), height: Math.round(box.height * scale) };
-    if (canvas.width !== size.width || canvas.height !== size.height) Object.assign(canvas, size);
-    this.#pen.drawImage(picture, box.x, box.y, box.width, box.height, 0, 0, size.width, size.height);
-    const frame = this.#pen.getImageData(0, 0, size.width, size.height);
-    const found = await this.#ask(frame, way === "whole" ? "plain" : way, Math.max(1, scale));
+    const frame = (await this.#cut(picture, box)) ?? this.#drawn(picture, box, size);
+    const found = await this.#ask({ frame, size, way: way === "whole" ? "plain" : way, closer: Math.max(1, scale) });
     return found.map(({ boundingBox: { x, y, width: w, height: h }, ...rest }) => ({
       ...rest,
       boundingBox: { x: box.x + x / scale, y: box.y + y / scale, width: w / scale, height: h / scale },
@@ -104,19 +103,47 @@ export class ZxingDecoder {
   }
 
   /**
-   * @param {ImageData} frame
-   * @param {Way} way
-   * @param {number} closer
+   * A piece of the picture for the worker to draw: the page does not wait for its pixels.
+   * @param {CanvasImageSource} picture
+   * @param {Box} box
+   * @returns {Promise<ImageBitmap | null>} null where the browser cannot
+   */
+  async #cut(picture, { x, y, width, height }) {
+    if (!this.#cuts) return null;
+    const [left, top] = [Math.floor(x), Math.floor(y)];
+    return await createImageBitmap(/** @type {ImageBitmapSource} */ (picture), left, top, Math.floor(width), Math.floor(height)).catch(() => {
+      this.#cuts = false;
+      return null;
+    });
+  }
+
+  /**
+   * The same on the page itself.
+   * @param {CanvasImageSource} picture
+   * @param {Box} box
+   * @param {{width: number, height: number}} size
+   */
+  #drawn(picture, box, size) {
+    const pen = (this.#pen ??= document.createElement("canvas").getContext("2d", { willReadFrequently: true }));
+    if (!pen) throw new Error("The browser cannot draw");
+    Object.assign(pen.canvas, size);
+    pen.drawImage(picture, box.x, box.y, box.width, box.height, 0, 0, size.width, size.height);
+    return pen.getImageData(0, 0, size.width, size.height);
+  }
+
+  /**
+   * @param {{frame: ImageData | ImageBitmap, size: {width: number, height: number}, way: Way, closer: number}} question
    * @returns {Promise<Found[]>}
    */
-  async #ask(frame, way, closer) {
+  async #ask(question) {
     const worker = (this.#worker ??= new Worker(new URL("./decoding-worker.js", import.meta.url), { type: "module" }));
     try {
       return await inTime(
         new Promise((resolve, reject) => {
           worker.onmessage = ({ data }) => resolve(/** @type {Found[]} */ (data));
           worker.onerror = (fault) => reject(new Error(fault.message || "The decoder did not start"));
-          worker.postMessage({ frame, way, closer }, [frame.data.buffer]);
+          const { frame } = question;
+          worker.postMessage(question, [frame instanceof ImageData ? frame.data.buffer : frame]);
         }),
         // The first answer waits for the decoder to come over the network.
         this.#ready ? PATIENCE_MS : FIRST_PATIENCE_MS,

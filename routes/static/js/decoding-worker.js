@@ -32,11 +32,28 @@ function told({ text, format, position }) {
   return { rawValue: text, format: NAMES[format] ?? "qr_code", boundingBox: { x, y, width: Math.max(...xs) - x, height: Math.max(...ys) - y } };
 }
 
-addEventListener("message", async ({ data: { frame, way, closer } }) => {
+/** @type {OffscreenCanvasRenderingContext2D | null} */
+let pen = null;
+
+/**
+ * @param {ImageBitmap} cut
+ * @param {{width: number, height: number}} size
+ */
+function drawn(cut, { width, height }) {
+  pen ??= new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });
+  if (!pen) throw new Error("The browser cannot draw");
+  if (pen.canvas.width !== width || pen.canvas.height !== height) Object.assign(pen.canvas, { width, height });
+  pen.drawImage(cut, 0, 0, width, height);
+  cut.close();
+  return pen.getImageData(0, 0, width, height);
+}
+
+addEventListener("message", async ({ data: { frame, size, way, closer } }) => {
   try {
     const read = await zxing;
-    mend(frame, way, closer);
-    postMessage((await read(frame, OPTIONS)).map(told));
+    const picture = frame instanceof ImageData ? frame : drawn(frame, size);
+    mend(picture, way, closer);
+    postMessage((await read(picture, OPTIONS)).map(told));
   } catch (fault) {
     // Reported as the worker's own error, so that the page counts it and says so.
     setTimeout(() => {

@@ -77,6 +77,13 @@ function showLens({ torch, zoom, all, state, name }) {
 }
 
 function openTools() {
+  // The page may come from this phone's own store, made before the colours were chosen.
+  showSun(/(?:^|; )look=sun/.test(document.cookie));
+  button("[data-sun]").addEventListener("click", () => {
+    const sunny = document.documentElement.dataset["look"] !== "sun";
+    document.cookie = `look=${sunny ? "sun" : "plain"}; path=/; max-age=${365 * 86_400}; samesite=lax`;
+    showSun(sunny);
+  });
   button("[data-sound]").addEventListener("click", () => {
     setLoud(!isLoud());
     showSound();
@@ -90,6 +97,13 @@ function openTools() {
   showSound();
   showPosition();
   void locator.resume();
+}
+
+/** @param {boolean} sunny */
+function showSun(sunny) {
+  if (sunny) document.documentElement.dataset["look"] = "sun";
+  else delete document.documentElement.dataset["look"];
+  button("[data-sun]").setAttribute("aria-pressed", String(sunny));
 }
 
 function showSound() {

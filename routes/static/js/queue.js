@@ -7,7 +7,7 @@
  *     const photo = await keep("photo", { code: waybill, ... }, blob);
  *
  * `keep(kind, payload, blob?)` gives the entry its id (a UUID v7, the same however often it is sent), the phone's time
- * and the device's next number. It rejects with `Full` (./shelf.js) when the phone has no room: nothing was kept, say
+ * (of now, or `payload.at` where it happened before) and the device's next number. It rejects with `Full` (./shelf.js) when the phone has no room: nothing was kept, say
  * so loudly and in red. The waybill shown in the list is read from `payload.code` or `payload.waybill`; `payload.step`
  * (or the kind) names what was done. The payload and the blob are locked with the user's key at once; never put more
  * into them than the server needs.
@@ -97,7 +97,7 @@ export async function keep(kind, payload, blob) {
     user: me,
     device: device(),
     seq: 0,
-    at: new Date().toISOString(),
+    at: String(payload["at"] ?? new Date().toISOString()),
     skew_ms: null,
     waybill: waybillIn(String(payload["waybill"] ?? payload["code"] ?? "")),
     step: String(payload["step"] ?? kind),

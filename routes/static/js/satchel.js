@@ -15,7 +15,10 @@ import { fetchSatchel, news, syncing } from "./syncing.js";
 /** @typedef {import("./sending.js").Proposal} Proposal */
 /** @typedef {import("./sending.js").Receiver} Receiver */
 /** @typedef {{login: string, at: string, receivers: Receiver[], unseen: Proposal[], onward: Record<string, Record<string, Proposal[]>>}} Satchel */
-/** @typedef {{item: Item, at: string, said: string | null}} Remembered `said`: a step told on this phone since */
+/**
+ * @typedef {{item: Item, at: string, said: string | null, listed?: "held" | "promised"}} Remembered `said`: a step told
+ * on this phone since; `listed`: what he holds or was promised, as the server last listed it
+ */
 
 const TO_CITIZEN = ["result", "bring_back", "slip"];
 
@@ -43,7 +46,8 @@ export async function refill() {
     const known = /** @type {string[]} */ (await answer(things.getAllKeys(IDBKeyRange.bound("item/", "item/~"))));
     const here = new Set([...items, ...promised].map(({ waybill }) => `item/${waybill}`));
     for (const name of known) if (!here.has(name)) things.delete(name);
-    for (const item of [...items, ...promised]) things.put({ item, at, said: null }, `item/${item.waybill}`);
+    for (const item of items) things.put({ item, at, said: null, listed: "held" }, `item/${item.waybill}`);
+    for (const item of promised) things.put({ item, at, said: null, listed: "promised" }, `item/${item.waybill}`);
     things.put(satchel, "satchel");
   });
   for (const fill of fillers) await fill().catch(() => undefined);
@@ -76,8 +80,10 @@ export async function said(item, step) {
 async function put(waybill, what) {
   await pocketShelf
     .write(["things"], async (store) => {
-      if (what) store("things").put(what, `item/${waybill}`);
-      else store("things").delete(`item/${waybill}`);
+      if (!what) return void store("things").delete(`item/${waybill}`);
+      const before = /** @type {Remembered | undefined} */ (await answer(store("things").get(`item/${waybill}`)));
+      const listed = what.item.mine ? "held" : before?.listed;
+      store("things").put({ ...what, ...(listed && { listed }) }, `item/${waybill}`);
     })
     .catch(() => undefined); // a comfort, and no more
 }
@@ -89,7 +95,25 @@ async function put(waybill, what) {
  */
 export async function recall(waybill) {
   const kept = /** @type {Remembered | undefined} */ (await pocketShelf.look("things", (store) => store.get(`item/${waybill}`)).catch(() => undefined));
-  if (!kept) return null;
+  return kept ? asSaid(kept) : null;
+}
+
+/**
+ * All that he holds or was promised, as last known here.
+ * @returns {Promise<Remembered[]>}
+ */
+export async function pocket() {
+  const range = IDBKeyRange.bound("item/", "item/~");
+  const kept = /** @type {Remembered[]} */ (await pocketShelf.look("things", (store) => store.getAll(range)).catch(() => []));
+  return kept.filter(({ listed }) => listed).map(asSaid);
+}
+
+/**
+ * With what is likely next after what was said here.
+ * @param {Remembered} kept
+ * @returns {Remembered}
+ */
+function asSaid(kept) {
   if (!kept.said) return kept;
   const way = satchel?.onward[TO_CITIZEN.includes(kept.item.leg) ? "citizen" : "agency"] ?? {};
   return { ...kept, item: { ...kept.item, proposals: way[kept.said] ?? kept.item.proposals } };

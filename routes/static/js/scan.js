@@ -6,11 +6,14 @@
 
 import { Act } from "./act.js";
 import { fill, what } from "./card.js";
+import { Counting } from "./counting.js";
 import { locator, openFinder } from "./finder.js";
 import { listen } from "./keyboard-scanner.js";
 import { Log, act as words } from "./log.js";
 import { logInAgain } from "./login-again.js";
+import { Modes } from "./modes.js";
 import { button, copy, input, one, part } from "./page.js";
+import { Pile } from "./pile.js";
 import { keep, settled } from "./queue.js";
 import { isLabel, judge, spaced, waybillIn } from "./s10.js";
 import { openSatchel, recall, refill, remember, said, unseen } from "./satchel.js";
@@ -42,6 +45,18 @@ const log = new Log((waybill) => void take(waybill, "again"));
 /** Scans whose answer someone looks at the card for. @type {Set<string>} */
 const awaited = new Set();
 
+const pile = new Pile((code) => {
+  modes.turn("single");
+  void take(code, "again");
+});
+const counting = new Counting();
+const modes = new Modes((mode) => {
+  close();
+  pile.show(mode === "pile");
+  counting.show(mode === "count");
+  if (mode === "single") tell("ready", say("ready"), say("ready_text"), { silent: true });
+});
+
 /** The item on the card, and the code that brought it. @type {Shown | null} */
 let shown = null;
 /** A label without an item, waiting to be put on one. @type {string | null} */
@@ -58,6 +73,10 @@ let turn = 0;
  * @param {Source} source
  */
 function comes(code, source) {
+  if (modes.now !== "single") {
+    clearTyped();
+    return (modes.now === "pile" ? pile : counting).comes(code, source);
+  }
   // A bag has a page of its own, where it is taken over as a whole.
   const [bag] = /\/B\/DT[0-9]{9}VN\/[A-Z2-7]{8}/i.exec(code) ?? [];
   if (bag) return location.assign(bag.toUpperCase());
@@ -409,6 +428,7 @@ function comesAlong() {
   const code = new URLSearchParams(location.search).get("code");
   if (!code) return;
   history.replaceState(null, "", location.pathname);
+  modes.turn("single");
   const verdict = judge(code);
   void take("waybill" in verdict ? verdict.waybill : code, "again");
 }
@@ -434,7 +454,11 @@ log.addEventListener("login", () => void logInAgain().then((done) => (done ? res
 log.addEventListener("settled", (event) => late(/** @type {CustomEvent<Entry>} */ (event).detail));
 listen((code) => comes(code, "scanner"), isForUs);
 openTyping((code) => comes(code, "typed"));
-openFinder(([code = ""]) => comes(code, "camera"));
-void openSatchel().then(comesAlong);
+openFinder((codes) => {
+  // A pile takes all labels of a picture; one by one it is the one in the middle.
+  for (const code of modes.now === "single" ? codes.slice(0, 1) : codes) comes(code, "camera");
+});
+modes.open();
+void openSatchel().then(comesAlong).then(() => pile.refresh());
 void restock();
 addEventListener("online", () => void restock());

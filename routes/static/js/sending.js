@@ -25,6 +25,7 @@ import { wipe } from "./wipe.js";
  * @property {string} addressee_text
  * @property {string} sender_text
  * @property {string} [bound_text]
+ * @property {string} [bag]
  * @property {string} [released_text]
  * @property {number} [originals]
  * @property {number} [copies]
@@ -228,8 +229,7 @@ function read(text) {
     return { error: "", detail: "", ...JSON.parse(text) };
   } catch {
     const page = new DOMParser().parseFromString(text, "text/html");
-    const error = page.querySelector("[data-out]") ? "DeviceSignedOut" : "";
-    return { error, detail: page.querySelector("[data-problem]")?.textContent?.trim() ?? "" };
+    return { error: "", detail: page.querySelector("[data-problem]")?.textContent?.trim() ?? "" };
   }
 }
 

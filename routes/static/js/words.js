@@ -1,8 +1,8 @@
 // @ts-check
-/** The page's texts in the reader's language, from its block of data with the id "words". */
+/** The page's texts in the reader's language, from its block of data with the id "words" and those of its parts. */
 
 /** @type {Record<string, string>} */
-const WORDS = JSON.parse(document.getElementById("words")?.textContent ?? "{}");
+const WORDS = Object.assign({}, ...[...document.querySelectorAll("#words, script[data-words]")].map((each) => JSON.parse(each.textContent ?? "{}")));
 
 /**
  * The text of this name, its {braces} filled in.

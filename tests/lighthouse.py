@@ -1,0 +1,135 @@
+"""How Lighthouse judges the pages that people open on phones: `make lighthouse`.
+
+Starts the whole service with its demo in a temporary folder and looks at the scan page
+of a carrier and at the page of a citizen as Lighthouse's slow phone does. Everything
+stays on this machine: nothing is reported to anyone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import httpx
+
+from postal_track.demo import PASSWORD
+from postal_track.settings import ROOT
+from postal_track.stack import Stack
+
+LEAST = 95
+CATEGORIES = ("performance", "accessibility", "best-practices")
+CLI = ROOT / "node_modules" / "lighthouse" / "cli" / "index.js"
+FLAGS = (
+    "--headless=new --no-sandbox --disable-background-networking --no-first-run "
+    "--disable-component-update --disable-sync --use-fake-ui-for-media-stream "
+    "--use-fake-device-for-media-stream"
+)
+
+
+def main() -> int:
+    """Start, look, stop; say what is below the least."""
+    folder = Path(tempfile.mkdtemp(prefix="postal-track-lighthouse-"))
+    folder.chmod(0o755)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    child = subprocess.Popen(
+        [sys.executable, "-m", "postal_track", "run"],
+        cwd=ROOT,
+        env=os.environ | {"VAR_DIR": str(folder / "var"), "PORT": str(port)},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        if not any("Worth opening" in line for line in child.stdout or ()):
+            raise SystemExit("The service did not start.")
+        return _judge(f"http://localhost:{port}", folder)
+    finally:
+        child.send_signal(signal.SIGINT)
+        child.wait()
+        shutil.rmtree(folder)
+
+
+def _judge(address: str, folder: Path) -> int:
+    session = httpx.post(
+        f"{address}/api/sessions", json={"login": "buuta.an", "password": PASSWORD}
+    ).raise_for_status()
+    pages = {
+        "/scan": {"Cookie": f"session={session.json()['token']}"},
+        f"/d/{_token(folder)}": {},
+    }
+    poor = 0
+    for path, headers in pages.items():
+        report = _report(address + path, headers, folder)
+        shown = "/d/…" if path.startswith("/d/") else path
+        for name in CATEGORIES:
+            category = report["categories"][name]
+            score = round(100 * (category["score"] or 0))
+            poor += score < LEAST
+            print(f"{shown:8} {name:16} {score:4}")
+            for one in category["auditRefs"]:
+                audit = report["audits"][one["id"]]
+                lost = one["weight"] and audit["score"] is not None
+                if lost and audit["score"] < 0.9:
+                    value = audit.get("displayValue", "")
+                    print(f"{'':10}{audit['score']:4} {audit['title']} {value}")
+    return 1 if poor else 0
+
+
+def _report(url: str, headers: dict[str, str], folder: Path) -> dict[str, Any]:
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or ""
+    node = shutil.which("node") or str(ROOT / ".venv" / "node" / "bin" / "node")
+    said, told = folder / "headers.json", folder / "report.json"
+    said.write_text(json.dumps(headers))
+    subprocess.run(
+        [
+            node,
+            str(CLI),
+            url,
+            "--quiet",
+            "--no-enable-error-reporting",
+            "--output=json",
+            f"--output-path={told}",
+            f"--only-categories={','.join(CATEGORIES)}",
+            f"--chrome-flags={FLAGS}",
+            f"--extra-headers={said}",
+        ],
+        check=True,
+        cwd=ROOT,
+        env=os.environ | {"CHROME_PATH": chromium},
+    )
+    report: dict[str, Any] = json.loads(told.read_text("utf-8"))
+    return report
+
+
+def _token(folder: Path) -> str:
+    """Know the link of a citizen whose dossier is on its way."""
+
+    async def ask() -> str:
+        connection = await asyncpg.connect(dsn=Stack(folder / "var").postgres.url())
+        try:
+            token: str = await connection.fetchval(
+                """
+                SELECT d.token FROM dossier d JOIN item i ON i.dossier = d.id
+                WHERE i.stage = 'out_for_delivery' ORDER BY d.id LIMIT 1
+                """
+            )
+        finally:
+            await connection.close()
+        return token
+
+    return asyncio.run(ask())
+
+
+if __name__ == "__main__":
+    sys.exit(main())
