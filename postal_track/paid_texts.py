@@ -16,7 +16,7 @@ from postal_track.charges import OPEN_AT_DOOR
 from postal_track.database import transaction
 from postal_track.outgoing import poke
 from postal_track.settings import settings
-from postal_track.wording import compose
+from postal_track.wording import FIELDS, compose
 from sms.outbox import Text, take_back
 from sms.outbox import put as put_texts
 
@@ -116,15 +116,13 @@ def _text(row: Mapping[str, Any], now: datetime) -> Text:
 
 
 async def _ask_anew(connection: Connection, dossier: int) -> list[Text]:
-    """Take back what waits and asks for money, to be said with what is owed now."""
-    group = f"dossier:{dossier}"
-    waiting = await take_back(connection, group, ASKING)
-    if not waiting:
-        return []
+    """Take back what waits and asks for another sum, to be said with what is owed."""
     owed = await connection.fetchval(
         f"SELECT max({OPEN_AT_DOOR}) FROM item i WHERE i.dossier = $1",  # noqa: S608
         dossier,
     )
+    fee = FIELDS["fee"].write(owed or 0, "vi")
+    waiting = await take_back(connection, f"dossier:{dossier}", ASKING, "fee", fee)
     return [_reworded(each, owed or 0) for each in waiting]
 
 

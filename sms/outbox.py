@@ -138,12 +138,16 @@ async def cancel_all(
 
 
 async def take_back(
-    connection: asyncpg.Connection, group: str, templates: Collection[str]
+    connection: asyncpg.Connection,
+    group: str,
+    templates: Collection[str],
+    param: str,
+    value: str,
 ) -> list[Text]:
     """Withdraw texts as `cancel` does, and return them, to be said otherwise.
 
-    Waits for nobody: a text that somebody else has in hand stays with him. One put
-    anew needs a key of its own.
+    Only those in which `param` does not read `value`. Waits for nobody: a text that
+    somebody else has in hand stays with him. One put anew needs a key of its own.
     """
     rows = await connection.fetch(
         """
@@ -152,12 +156,15 @@ async def take_back(
             ended_at = now()
         WHERE id IN (SELECT id FROM sms_message WHERE "group" = $1 AND "group" <> ''
             AND template = ANY($2::text[]) AND status = 'queued' AND NOT unsure
+            AND params ->> $3 IS DISTINCT FROM $4
             FOR UPDATE SKIP LOCKED)
         RETURNING key, recipient, fallback, template, version, language, params, body,
             not_before, expires_at, "group", secret
         """,
         group,
         [*templates],
+        param,
+        value,
     )
     return [Text(**(dict(row) | {"params": _params(row["params"])})) for row in rows]
 

@@ -306,6 +306,11 @@ async def test_a_text_that_asks_for_money_is_said_anew_once_it_is_paid(
     (now,) = await waiting(database, "S07_out")
     assert "Phai thu 0d" in now
     assert otp in now  # the code still reaches the citizen
+    await pay(credit((await account(cast, waybill)).reference, 5_000))
+    keys = await database.fetch(
+        "SELECT key FROM sms_message WHERE template = 'S07_out' ORDER BY id"
+    )
+    assert len(keys) == 2  # what says the right sum already is left alone
     assert "26.000d" not in "".join(await waiting(database, "S06_result_ready"))
     stored = await database.fetchrow(
         """
