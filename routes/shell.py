@@ -51,13 +51,16 @@ class Shell:
         return f"/v/{self.version}/{path.removeprefix('/static/')}"
 
     def precached(self) -> list[tuple[str, str]]:
-        """List what a phone keeps: each address, with the digest it must have."""
+        """List what a phone keeps: each address, with the digest it must have.
+
+        In one order whoever is asked, or each process would offer a version of its own.
+        """
         own = [
             (self.address(path), digest(content))
             for path, content in self.files.items()
             if path != WORKER
         ]
-        return own + list(self.packaged.items())
+        return sorted(own + list(self.packaged.items()))
 
 
 def digest(content: bytes) -> str:

@@ -193,13 +193,12 @@ async def _for_the_readme(browser: Browser, address: str, token: str) -> None:
     await carrier.wait_for_selector("[data-item]:not([hidden])", timeout=20_000)
     await _settle(carrier)
     await carrier.screenshot(path=PICTURES / "scan.png")
-    for size in SIZES:
-        citizen = await _open(browser, address, "", size)
-        for act in ("ask/redirect", "ask/reschedule", "ask/deputy", "say/claim"):
-            await citizen.goto(f"/d/{token}/{act}")
-            await _settle(citizen)
-            name = f"citizen-{act.replace('/', '-')}-{size}.png"
-            await citizen.screenshot(path=ROOT / "var" / "screenshots" / name)
+    # The same delivery where there is no network, on the citizen's code.
+    await carrier.context.set_offline(True)
+    await carrier.fill("#code", "481203")
+    await carrier.click("[data-do]")
+    await carrier.wait_for_selector('[data-log] [data-tone="kept"]')
+    await carrier.screenshot(path=PICTURES / "offline.png")
     citizen = await _open(browser, address, "", "phone")
     await citizen.goto(f"/d/{token}")
     await _settle(citizen)

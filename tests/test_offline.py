@@ -675,6 +675,7 @@ def test_the_list_of_files_is_made_from_the_files() -> None:
         address = shell().address(path.relative_to(STATIC).as_posix())
         assert listed[address] == digest(path.read_bytes())
     assert not any("service-worker" in address for address in listed)
+    assert list(listed) == sorted(listed)  # or each process has a version of its own
 
 
 async def test_a_version_is_kept_for_ever_and_another_not_at_all(server: str) -> None:
