@@ -18,7 +18,7 @@ from uuid import UUID, uuid4, uuid5
 import msgspec
 from asyncpg import Connection, Record
 
-from postal_track import bookings, carrying_out, following, limits, outgoing
+from postal_track import bookings, carrying_out, following, limits, outgoing, wanted
 from postal_track.asks import Act, State, open_to
 from postal_track.database import transaction
 from postal_track.errors import (
@@ -33,10 +33,13 @@ from postal_track.errors import (
     RequestOver,
     TooOften,
 )
+from postal_track.followed import Followed
 from postal_track.limits import Limit
 from postal_track.orders import Order, plain
 from postal_track.phones import mask, normalise
 from postal_track.settings import settings
+from postal_track.staff import Actor
+from postal_track.wishes import by_waybill
 from sms.outbox import drop_calls
 
 TRIES = 5
@@ -185,6 +188,68 @@ async def what_was_booked(request: UUID) -> Order:
     if row["state"] != "asked" or row["expires_at"] <= datetime.now(UTC):
         raise NotFound
     return msgspec.convert(row["payload"]["order"], Order)
+
+
+AT_THE_COUNTER = (
+    Act.RESCHEDULE,
+    Act.REDIRECT,
+    Act.HOLD,
+    Act.DEPUTY,
+    Act.CANCEL,
+)
+"""What a clerk takes down for who stands before him, or has called."""
+
+
+async def open_at_counter(waybill: str, actor: Actor) -> tuple[Followed, list[Act]]:
+    """Say what can be asked for at the counter; ``NotFound`` outside one's reach."""
+    async with transaction() as connection:
+        dossier = await by_waybill(connection, waybill, actor)
+        token = await connection.fetchval(
+            "SELECT token FROM dossier WHERE id = $1", dossier
+        )
+    followed = await following.follow(token)
+    possible = open_to(followed)
+    return followed, [act for act in AT_THE_COUNTER if act in possible]
+
+
+async def ask_at_counter(
+    waybill: str, act: Act, typed: Mapping[str, str], actor: Actor
+) -> None:
+    """Take a wish down and do it: the clerk answers for who it was, not a code.
+
+    Every number of the dossier is told. Raises ``NotAllowed``, ``NotFound`` outside his
+    reach, ``BadInput`` naming each field, ``Conflict`` when it is too late for it.
+    """
+    followed, possible = await open_at_counter(waybill, actor)
+    if act not in possible:
+        raise Conflict(*OVERTAKEN)
+    payload = await wanted.read(followed, act, typed)
+    now = datetime.now(UTC)
+    async with transaction() as connection:
+        id_ = await connection.fetchval(
+            """
+            INSERT INTO citizen_request (id, act, dossier, part, phone, payload, digest,
+                state, asked_at, expires_at, nonce, code_until, codes, wrong, reason,
+                confirmed_at, decided_at, decided_by)
+            SELECT $1, $2, d.id, 'owner', '', $3, $4, 'confirmed', $5, $5, ''::bytea,
+                $5, 1, 0, '', $5, $5, $6 FROM dossier d WHERE d.token = $7
+            RETURNING id
+            """,
+            uuid4(),
+            act.value,
+            payload,
+            _digest(payload),
+            now,
+            actor.staff,
+            followed.token,
+        )
+    await carry_out(id_)
+    async with transaction() as connection:
+        state = await connection.fetchval(
+            "SELECT state FROM citizen_request WHERE id = $1", id_
+        )
+    if state != "applied":
+        raise Conflict(*OVERTAKEN)
 
 
 def _bookers_phone(order: Order) -> tuple[str, str]:

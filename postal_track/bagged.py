@@ -4,7 +4,7 @@ Bags are locked before items. What was inside at the time of the scan is judged 
 the items' lock, and a scan that was told before means what it meant then.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
@@ -13,8 +13,17 @@ from asyncpg import Connection
 
 from postal_track import bags
 from postal_track.bags import Bag
+from postal_track.chronicle import Chain
 from postal_track.claims import Claim, place_of
-from postal_track.custody import Custody, Event, Kind, PartyKind, Step, taker
+from postal_track.custody import (
+    Custody,
+    Event,
+    Kind,
+    Party,
+    PartyKind,
+    Step,
+    taker,
+)
 from postal_track.errors import Conflict, NotYourPlace, PostalTrackError, UnknownBag
 from postal_track.scans import Outcome, Scan
 from postal_track.sheets import (
@@ -194,11 +203,35 @@ def no_packing(sheet: Sheet, now: Custody, scan: Scan) -> PostalTrackError | Non
     return None
 
 
-def about_bag(sheet: Sheet, now: Custody, event: Event, scan: Scan) -> list[Kind]:
+async def offices_for(
+    connection: Connection, packed: Mapping[int, Party]
+) -> dict[int, Party]:
+    """Say which office each item is meant for: its citizen's, or its agency's.
+
+    ``packed``: to which office its bag goes. What goes to a hub is sorted there.
+    """
+    rows = await connection.fetch(
+        """
+        SELECT i.id, coalesce(a.office, d.office) AS office
+        FROM unnest($1::bigint[], $2::int[]) AS n(item, destination)
+        JOIN office o ON o.id = n.destination AND NOT o.hub
+        JOIN item i ON i.id = n.item JOIN dossier d ON d.id = i.dossier
+        LEFT JOIN agency a ON i.addressee = 'agency:' || a.id
+        """,
+        list(packed),
+        [to.id for to in packed.values()],
+    )
+    return {row["id"]: Party(PartyKind.OFFICE, row["office"]) for row in rows}
+
+
+def about_bag(
+    sheet: Sheet, chain: Chain, now: Custody, event: Event, scan: Scan
+) -> list[Kind]:
     """Flag what only a list or a bag's address shows."""
     found = list(scan.seen)
     bag = sheet.bags.get(event.bag or "")
-    agency = bag is not None and bag.destination.kind is PartyKind.AGENCY
-    if agency and bag and event.step is Step.PACKED:
-        found += [Kind.MISROUTED] * (now.addressee != bag.destination)
-    return found
+    if bag is None or event.step is not Step.PACKED:
+        return found
+    agency = bag.destination.kind is PartyKind.AGENCY
+    meant = now.addressee if agency else sheet.offices.get(chain.id)
+    return found + [Kind.MISROUTED] * (meant not in (None, bag.destination))

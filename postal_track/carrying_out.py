@@ -1,11 +1,13 @@
 """What a confirmed request does to a dossier and its items, each in one transaction.
 
-Where an item goes is a line of its ledger, said by the citizen on his code; when, to
-which door and into whose hands are orders outside it, since they are personal. See
-docs/decisions, "What a citizen's wish does to custody". Judges nothing: the caller has
-the items locked and knows that the stage allows it.
+Where an item goes is a line of its ledger, said by the citizen on his code, or by the
+clerk who takes it down for him; when, to which door and into whose hands are orders
+outside it, since they are personal. See docs/decisions, "What a citizen's wish does to
+custody". Judges nothing: the caller has the items locked and knows that the stage
+allows it.
 """
 
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from typing import Any
 from uuid import UUID, uuid5
@@ -46,11 +48,11 @@ async def _chains(connection: Connection, dossier: int) -> list[Chain]:
 
 async def cancel(connection: Connection, row: Record) -> list[int]:
     """Call off what was booked and is still with the citizen."""
-    untrue = set()
+    untrue, who = set(), await _speaker(connection, row)
     for chain in await _chains(connection, row["dossier"]):
         if Leg(chain.leg) in FROM_CITIZEN and chain.custody.stage is Stage.BOOKED:
             before = chain.custody
-            _say(chain, Step.CANCELLED, row["id"], None)
+            _say(chain, Step.CANCELLED, row["id"], None, who)
             await chronicle.write(connection, [chain])
             untrue |= {
                 (chain.dossier, name)
@@ -94,7 +96,7 @@ async def redirect(connection: Connection, row: Record) -> list[int]:
     await instructions.set_address(
         connection, row["dossier"], said["address"], at, row["id"]
     )
-    await _steer(connection, row["dossier"], said["office"], row["id"])
+    await _steer(connection, row, said["office"])
     return []
 
 
@@ -102,7 +104,7 @@ async def hold(connection: Connection, row: Record) -> list[int]:
     """Want it held at a counter."""
     office = row["payload"]["office"]
     await instructions.set_counter(connection, row["dossier"], office, row["id"])
-    await _steer(connection, row["dossier"], office, row["id"])
+    await _steer(connection, row, office)
     return []
 
 
@@ -124,31 +126,50 @@ async def show(_: Connection, __: Record) -> list[int]:
     return []
 
 
-async def _steer(
-    connection: Connection, dossier: int, office: int, request: UUID
-) -> None:
+async def _steer(connection: Connection, row: Record, office: int) -> None:
     """Let an office deliver, and write it into the ledger of what is under way."""
     await connection.execute(
-        "UPDATE dossier SET office = $2 WHERE id = $1", dossier, office
+        "UPDATE dossier SET office = $2 WHERE id = $1", row["dossier"], office
     )
-    to = Party(PartyKind.OFFICE, office)
+    to, who = Party(PartyKind.OFFICE, office), await _speaker(connection, row)
     chains = [
         chain
-        for chain in await _chains(connection, dossier)
+        for chain in await _chains(connection, row["dossier"])
         if Leg(chain.leg) in TO_CITIZEN
     ]
     for chain in chains:
-        _say(chain, Step.REDIRECTED, uuid5(request, chain.waybill), to)
+        _say(chain, Step.REDIRECTED, uuid5(row["id"], chain.waybill), to, who)
     await chronicle.write(connection, chains)
 
 
-def _say(chain: Chain, step: Step, id_: UUID, towards: Party | None) -> None:
-    """Add the citizen's own word to a chain; his code is the proof of it."""
+@dataclass(frozen=True, slots=True)
+class _Speaker:
+    """Who says it to the ledger: the citizen on his code, or a clerk for him."""
+
+    by: Party
+    place: Party | None
+    proof: str | None
+
+
+async def _speaker(connection: Connection, row: Record) -> _Speaker:
+    if row["decided_by"] is None:
+        return _Speaker(CITIZEN, None, "code")
+    office = await connection.fetchval(
+        "SELECT office FROM staff WHERE id = $1", row["decided_by"]
+    )
+    place = Party(PartyKind.OFFICE, office) if office else None
+    return _Speaker(Party(PartyKind.STAFF, row["decided_by"]), place, None)
+
+
+def _say(
+    chain: Chain, step: Step, id_: UUID, towards: Party | None, who: _Speaker
+) -> None:
+    """Add the citizen's word to a chain; his code is the proof of it."""
     now = datetime.now(UTC)
     last = chain.custody.last_at
     # His word comes now, and after all that is known, whatever a phone's clock says.
     at = max(now, last) if last else now
-    event = Event(step=step, by=CITIZEN, at=at, towards=towards, id=id_)
+    event = Event(step=step, by=who.by, at=at, place=who.place, towards=towards, id=id_)
     line = {
         "id": id_,
         "device_at": at,
@@ -156,6 +177,6 @@ def _say(chain: Chain, step: Step, id_: UUID, towards: Party | None) -> None:
         "device": "",
         "device_seq": 0,
         "reason": None,
-        "proof": "code",
+        "proof": who.proof,
     }
     chain.add(event, line, [], {})

@@ -171,7 +171,7 @@ async def open_by_citizen(token: str, waybill: str, kind: Claimed, words: str) -
 
 
 async def open_for_loss(
-    connection: Connection, item: int, irregularity: int, actor: Actor
+    connection: Connection, item: int, irregularity: int | None, actor: Actor
 ) -> str:
     """Open the claim that a loss brings with it; the one that is open already will do.
 

@@ -16,7 +16,15 @@ from uuid import UUID, uuid5
 from asyncpg import Connection
 
 from postal_track import chronicle, codes, notices, outgoing, promises
-from postal_track.bagged import Bagged, about_bag, is_inside, no_packing, sum_up, unfold
+from postal_track.bagged import (
+    Bagged,
+    about_bag,
+    is_inside,
+    no_packing,
+    offices_for,
+    sum_up,
+    unfold,
+)
 from postal_track.chronicle import Chain
 from postal_track.claims import Claim, place_of, tolerance
 from postal_track.corrections import hindrance
@@ -27,6 +35,7 @@ from postal_track.custody import (
     Event,
     Kind,
     Leg,
+    PartyKind,
     Reason,
     Role,
     Stage,
@@ -158,6 +167,12 @@ async def _prepare(
         for c, chain in spoken_of
         if chain and c.scan.step is Step.DELIVERED and _to_another(c.scan)
     }
+    packed = {
+        chain.id: bag.destination
+        for c, chain in spoken_of
+        if chain and c.scan.step is Step.PACKED and (bag := bagged.known.get(c.bag))
+        if bag.destination.kind is PartyKind.OFFICE
+    }
     return Sheet(
         now,
         chains,
@@ -167,6 +182,7 @@ async def _prepare(
         bags=bagged.known,
         filled=bagged.filled,
         receivers=await who_may_receive(connection, others) if others else {},
+        offices=await offices_for(connection, packed) if packed else {},
     )
 
 
@@ -231,7 +247,7 @@ def _tell(sheet: Sheet, claim: Claim, chain: Chain) -> Outcome:
         return refuse(sheet, claim, error)
     found = flags(now, event)
     found += _about_proof(now, event, proof) + _about_receiver(sheet, chain, scan)
-    found += about_bag(sheet, now, event, scan)
+    found += about_bag(sheet, chain, now, event, scan)
     found += [Kind.CLOCK_SKEW] * doubtful + [Kind.WRONG_PLACE] * _elsewhere(scan)
     if late and Kind.OUT_OF_ORDER not in found and _breaks_the_story(chain, now, event):
         found.append(Kind.OUT_OF_ORDER)
@@ -252,6 +268,8 @@ def _tell(sheet: Sheet, claim: Claim, chain: Chain) -> Outcome:
         _hold(sheet, chain, event, scan)
     if plan := _again(chain, event, scan):
         sheet.plans.append(plan)
+    if chain.custody.stage is Stage.LOST is not was:
+        sheet.lost.append((chain, scan))
     if chain.custody.stage is not was:  # what was told before has had its consequences
         _follow_up(sheet, chain, event, scan)
     if not late or _told_before(chain, at):

@@ -651,7 +651,7 @@ def _scans(
     number = bag.number if bag and line.announced else None
 
     def scan(step: Step, order: int, **more: Any) -> Scan:
-        id = uuid5(row["id"], f"{line.waybill}:{step.value}")
+        id = scan_id(row["id"], line.waybill, step)
         return Scan(id=id, step=step, device_seq=order, **facts | more)
 
     if line.outcome is Found.MISSING:
@@ -669,6 +669,11 @@ def _scans(
     if number is not None and now["bag"] == number:
         said.append(scan(Step.UNPACKED, 1, bag=number, seen=seen, seal_broken=broken))
     return said
+
+
+def scan_id(session: UUID, waybill: str, step: Step) -> UUID:
+    """Name the line that a session writes of an item: the same however often."""
+    return uuid5(session, f"{waybill}:{step.value}")
 
 
 def _seen(line: Line) -> tuple[Kind, ...]:

@@ -5,6 +5,7 @@ lightly: health is asked every few seconds. Changes nothing.
 """
 
 import asyncio
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -78,7 +79,9 @@ _CUSTODY = """
         (SELECT count(*) FROM irregularity WHERE ended_at IS NULL AND due_at < now())
             AS overdue,
         (SELECT count(*) FROM refused_scan WHERE at > now() - interval '24 hours')
-            AS refused
+            AS refused,
+        (SELECT extract(epoch FROM now() - (body::json ->> 'at')::timestamptz)::float8
+            FROM checkpoint ORDER BY number DESC LIMIT 1) AS checkpoint_age
 """
 
 
@@ -100,8 +103,11 @@ class _Figures:
             ("irregularities", "Irregularities that have not ended"),
             ("overdue", "Of these, how many should have ended by now"),
             ("refused", "Scans refused in the last 24 hours"),
+            ("checkpoint_age", "Seconds since the ledger was sealed; NaN: never"),
         ):
-            yield _gauge(f"postal_track_{name}", words, self.custody[name])
+            value = self.custody[name]
+            found = math.nan if value is None else value
+            yield _gauge(f"postal_track_{name}", words, found)
 
     def _of_texts(self) -> Iterator[Metric]:
         texts = self.texts

@@ -174,8 +174,7 @@ def _line(
     agency = agencies.get(to.id) if do in (Do.FETCH, Do.HAND_OVER) else None
     ward = agency["ward"] if agency else row["ward"] or ""
     half, on_day = runs.when(row, day)
-    released = row["released_to"] or ""
-    promised = int(released[6:]) if released.startswith("staff:") else None
+    promised = runs.promised_to(row)
     whose = promised or row["planned"]
     return Line(
         item=row["id"],

@@ -12,10 +12,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from uuid import UUID
 
 from asyncpg import Connection, Record
 
-from postal_track import reach
+from postal_track import bags, handovers, reach
 from postal_track.chronicle import entry_of, event_of
 from postal_track.custody import (
     STAYS,
@@ -34,6 +35,7 @@ from postal_track.custody import (
 from postal_track.database import transaction
 from postal_track.directory import Named, names
 from postal_track.errors import BadInput, NotAllowed, NotFound, Problem
+from postal_track.handovers import Found
 from postal_track.ledger import first_break
 from postal_track.limits import Limit
 from postal_track.orders import plain
@@ -118,20 +120,68 @@ async def of_items(waybills: Sequence[str], actor: Actor) -> str:
     return await _make(waybills, actor, None)
 
 
+async def of_session(id: UUID, actor: Actor) -> str:
+    """Make the paper of what a receiving session took over; its number.
+
+    For both sides of it, whosever dossiers they are. Raises ``BadInput`` when nothing
+    was taken over.
+    """
+    seen = await handovers.session(id, actor)
+    there = [
+        line.waybill for line in seen.lines or () if line.outcome is not Found.MISSING
+    ]
+    if seen.ending != "accepted" or seen.ended_at is None or not there:
+        raise BadInput((_bad("Nothing was received.", "Chưa nhận bưu gửi nào."),))
+    said = {handovers.scan_id(id, each, step) for each in there for step in Step}
+    kept = _Kept(frozenset(said), seen.ended_at)
+    return await _make(there, actor, None, kept=kept, within=True)
+
+
+async def of_bag(text: str, actor: Actor) -> str:
+    """Make the paper of a bag: of how it was opened, or of what is inside; its number.
+
+    For whom the bag concerns, and who need not count it first.
+    """
+    look = await bags.look(text, actor)
+    if look.bag.opened_at is not None:
+        async with transaction() as connection:
+            session = await connection.fetchval(
+                """
+                SELECT id FROM handover WHERE bag = $1 AND ending = 'accepted'
+                ORDER BY ended_at DESC LIMIT 1
+                """,
+                look.bag.number,
+            )
+        if session is not None:
+            return await of_session(session, actor)
+    inside = [each.waybill for each in look.inside]
+    if not inside:
+        raise BadInput((_bad("There is nothing inside.", "Không có bưu gửi nào."),))
+    return await _make(inside, actor, None, within=True)
+
+
 def _bad(detail: str, detail_vi: str) -> Problem:
     return Problem("items", detail, detail_vi)
 
 
-async def _make(waybills: Sequence[str], actor: Actor, seq: int | None) -> str:
+async def _make(
+    waybills: Sequence[str],
+    actor: Actor,
+    seq: int | None,
+    *,
+    kept: "_Kept | None" = None,
+    within: bool = False,
+) -> str:
+    """Make a paper; ``kept``: which lines it may tell, ``within``: he may see them."""
     if actor.role not in MAKERS:
         raise NotAllowed
     wanted = sorted({plain(each).upper() for each in waybills})
     async with transaction() as connection:
-        items = await _items(connection, wanted, actor)
+        items = await _items(connection, wanted, None if within else actor)
         if len(items) != len(wanted):
             raise NotFound
         stories = await _stories(connection, [item["id"] for item in items])
-        lines = [(item, _line(stories[item["id"]], seq)) for item in items]
+        lines = [(item, _line(stories[item["id"]], seq, kept)) for item in items]
         results = all(
             item["leg"] == Leg.RESULT and item["sender"].startswith("agency:")
             for item in items
@@ -144,11 +194,11 @@ async def _make(waybills: Sequence[str], actor: Actor, seq: int | None) -> str:
 
 
 async def _items(
-    connection: Connection, waybills: Sequence[str], actor: Actor
+    connection: Connection, waybills: Sequence[str], actor: Actor | None
 ) -> list[Record]:
     values = Values()
     given = values.put(waybills)
-    theirs = reach.items(actor, values, run=True)
+    theirs = reach.items(actor, values, run=True) if actor else "true"
     found: list[Record] = await connection.fetch(
         f"""
         SELECT i.id, i.waybill, i.leg, i.sender FROM item i
@@ -179,8 +229,25 @@ def hands_over(step: Step, taker: Party | None) -> bool:
     return step is Step.RELEASED or (taker is not None and step not in STAYS)
 
 
-def _line(story: Sequence[Record], seq: int | None) -> Record:
-    """Choose the line asked for, or the latest handover that stands."""
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """The lines of one session, and those that were written before it ended."""
+
+    ids: frozenset[UUID]
+    ended_at: datetime
+
+    def of(self, row: Record) -> bool:
+        return row["id"] in self.ids or row["recorded_at"] <= self.ended_at
+
+
+def _line(
+    story: Sequence[Record], seq: int | None, kept: _Kept | None = None
+) -> Record:
+    """Choose the line asked for, or the latest handover that stands.
+
+    ``kept``: among these, whatever came later.
+    """
+    story = [row for row in story if kept is None or kept.of(row)]
     wrong = {row["corrects"] for row in story}
     for row in reversed(story):
         taker = Party.parse(row["taker"]) if row["taker"] else None

@@ -301,9 +301,7 @@ def _sort(
     party = Party.parse(row["holder"] if do is Do.FETCH else row["addressee"])
     agency = known.get(party.id) if do in (Do.FETCH, Do.HAND_OVER) else None
     ward = agency["ward"] if agency else row["ward"] or ""
-    whose = row["planned"] or (actor.staff if here else None)
-    if whose is None and row["released_to"] == str(actor.party):
-        whose = actor.staff
+    whose = actor.staff if here else promised_to(row) or row["planned"]
     if whose is None:
         whose = rounds.carrier(ward)
     half, on = when(row, day)
@@ -322,6 +320,12 @@ def _sort(
         found.later += 1
     else:
         _at_the_door(row, task, agency, half, doors)
+
+
+def promised_to(row: Record) -> int | None:
+    """Say to which member of staff an item was released: that is more than a plan."""
+    party = Party.parse(row["released_to"]) if row["released_to"] else None
+    return party.id if party and party.kind is PartyKind.STAFF else None
 
 
 def what_to_do(row: Record) -> Do:

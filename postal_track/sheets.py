@@ -18,6 +18,7 @@ from postal_track import (
     bags,
     chronicle,
     codes,
+    complaints,
     errors,
     legs,
     notices,
@@ -68,6 +69,8 @@ class Sheet:
     moved: dict[str, Bag] = field(default_factory=dict)
     plans: list[planned.Plan] = field(default_factory=list)
     receivers: dict[int, MayReceive] = field(default_factory=dict)
+    lost: list[tuple[Chain, Scan]] = field(default_factory=list)
+    offices: dict[int, Party] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,6 +258,8 @@ async def write(connection: Connection, sheet: Sheet) -> list[int]:
     await codes.keep(connection, sheet.in_force)
     await _insert(connection, _IRREGULARITIES, sheet.irregularities)
     await _end_searches(connection, sheet)
+    for chain, scan in sheet.lost:
+        await _settle(connection, chain, scan)
     await _insert(connection, _REFUSALS, sheet.refusals)
     final = {chain.id: chain.custody for chain in sheet.chains.values()}
     await outgoing.withdraw(connection, _overtaken(sheet, final))
@@ -290,6 +295,31 @@ async def _end_searches(connection: Connection, sheet: Sheet) -> None:
     }
     await _insert(connection, _FOUND, list(found.items()))
 
+
+async def _settle(connection: Connection, chain: Chain, scan: Scan) -> None:
+    """Open the claim that a loss brings with it, and end what it answers.
+
+    Before the texts are written: the citizen's names the claim.
+    """
+    number = await connection.fetchval(
+        f"SELECT max(id) FROM irregularity WHERE {_SOUGHT}",  # noqa: S608
+        chain.id,
+    )
+    await complaints.open_for_loss(connection, chain.id, number, scan.actor)
+    await connection.execute(
+        f"""
+        UPDATE irregularity SET ended_at = clock_timestamp(), ended_by = $2,
+            outcome = 'lost', ending = $3 WHERE {_SOUGHT}
+        """,  # noqa: S608 - a constant
+        chain.id,
+        scan.actor.staff,
+        scan.note.strip()[:240],
+    )
+
+
+_SOUGHT = """
+    item = $1 AND kind IN ('missing', 'silent_too_long') AND ended_at IS NULL
+"""
 
 _FOUND = """
     UPDATE irregularity AS i SET ended_at = clock_timestamp(), ended_by = n.staff,

@@ -97,21 +97,21 @@ async def speak_on_page(token: str, tongue: Tongue, address: str) -> None:
 async def at_counter(waybill: str, actor: Actor) -> Wishes:
     """Read the same for a clerk; ``NotFound`` outside his reach."""
     async with transaction() as connection:
-        dossier = await _by_waybill(connection, waybill, actor)
+        dossier = await by_waybill(connection, waybill, actor)
         return await _wishes(connection, dossier)
 
 
 async def say_at_counter(waybill: str, part: str, wish: Wish, actor: Actor) -> None:
     """Stop texts to a number of the dossier, or start them, for who asks for it."""
     async with transaction() as connection:
-        dossier = await _by_waybill(connection, waybill, actor)
+        dossier = await by_waybill(connection, waybill, actor)
         await _say(connection, dossier, part, wish, ("counter", actor.login))
 
 
 async def speak_at_counter(waybill: str, tongue: Tongue, actor: Actor) -> None:
     """Choose the language of the dossier's texts for who asks for it."""
     async with transaction() as connection:
-        dossier = await _by_waybill(connection, waybill, actor)
+        dossier = await by_waybill(connection, waybill, actor)
         await _speak(connection, dossier, tongue)
 
 
@@ -121,7 +121,7 @@ async def clear_mark(waybill: str, part: str, reason: str, actor: Actor) -> None
     Raises ``BadInput`` on ``reason`` when none is given.
     """
     async with transaction() as connection:
-        dossier = await _by_waybill(connection, waybill, actor)
+        dossier = await by_waybill(connection, waybill, actor)
         number = await _number(connection, dossier, part)
         await clear(connection, number, reason, actor)
 
@@ -154,7 +154,8 @@ async def _by_token(connection: Connection, token: str) -> int:
     return dossier
 
 
-async def _by_waybill(connection: Connection, waybill: str, actor: Actor) -> int:
+async def by_waybill(connection: Connection, waybill: str, actor: Actor) -> int:
+    """Find the dossier that somebody speaks of at this counter; ``NotFound``."""
     if actor.role not in AT_THE_COUNTER:
         raise NotAllowed
     values = Values()

@@ -30,6 +30,7 @@ from postal_track.errors import (
 )
 from postal_track.holding import receivers
 from postal_track.labels import STOCKS, genuine, parse_code
+from postal_track.records import MAKERS
 from postal_track.settings import settings
 from postal_track.staff import Actor
 from routes import by_hand, filters, measured
@@ -231,6 +232,13 @@ def _id(form: dict[str, str]) -> UUID:
         return uuid4()
 
 
+def _was_handed(look: Look) -> bool:
+    """Whether there is a handover to write a paper of."""
+    bag = look.bag
+    carried = bool(look.inside) and bag.holder != bag.origin
+    return bag.opened_at is not None or carried
+
+
 async def _page(
     request: StaffRequest,
     number: str,
@@ -264,6 +272,13 @@ async def _page(
         and not bag.loose
         and bag.opened_at is None
         and not (bag.holder == bag.origin and bag.holder in mine),
+        # A bag that was never carried has been handed to nobody.
+        "papered": not look.blind
+        and actor.role in MAKERS
+        and (
+            bag.opened_at is not None
+            or (bool(look.inside) and bag.holder != bag.origin)
+        ),
         "receivers": await receivers(actor),
         "problems": problems or {},
         "told": told or [],
@@ -282,6 +297,7 @@ async def _page(
         "/bags/{number:str}/release",
         "/bags/{number:str}/recall",
         "/bags/{number:str}/take",
+        "/bags/{number:str}/record",
     ],
     include_in_schema=False,
     guards=[STAFF],

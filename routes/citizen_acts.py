@@ -100,7 +100,9 @@ async def _question(
     problems = order_form.sentences(fault, lang) if isinstance(fault, BadInput) else {}
     lines = (await citizens_wishes.on_page(token)).lines
     context: dict[str, Any] = {
-        "token": token,
+        "back": f"/d/{token}",
+        "action": f"/d/{token}/ask/{wish.value}",
+        "counter": False,
         "act": wish.value,
         "way": way(followed).value,
         "open": wish in open_to(followed),

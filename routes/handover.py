@@ -29,6 +29,7 @@ from postal_track.errors import (
     UnknownWaybill,
 )
 from postal_track.handovers import WHY, Found, Mode, Said, Session, Way
+from postal_track.records import MAKERS
 from postal_track.staff import Actor
 from routes import by_hand, filters, measured, words
 from routes.guards import only
@@ -258,6 +259,7 @@ async def _page(
     context = {
         "it": seen,
         "line": next((each for each in lines if each.waybill == scanned), None),
+        "writes": request.user.role in MAKERS,
         "receives": seen.receiver in {request.user.party, *request.user.places},
         "name": lambda party: (
             seen.names[party].name_en if lang == "en" else seen.names[party].name
@@ -277,7 +279,7 @@ async def _page(
 @get(
     [
         f"/handovers/{{id:uuid}}/{act}"
-        for act in ("count", "see", "settle", "rest", "finish", "cancel")
+        for act in ("count", "see", "settle", "rest", "finish", "cancel", "record")
     ],
     include_in_schema=False,
     guards=[RECEIVERS],

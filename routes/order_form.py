@@ -25,6 +25,7 @@ from postal_track.orders import (
     plain,
 )
 from postal_track.places import Located, locate
+from routes import by_hand
 
 Form = Annotated[dict[str, str], Body(media_type=RequestEncodingType.URL_ENCODED)]
 
@@ -197,7 +198,19 @@ def order(given: Typed, source: str) -> Order:
         language=given.get("language", "vi"),
         source=source,
         codes=[(each.source or "khác", each.code) for each in given.codes],
+        # What it costs is a clerk's to say: a citizen's form has no word in it.
+        **(_money(given) if source == "counter" else {}),
     )
+
+
+def _money(given: Typed) -> dict[str, Any]:
+    """Read what a clerk says of fees and postage; what is left empty is as usual."""
+    amounts = {
+        name: by_hand.money(given.fields, name) if given.get(name).strip() else None
+        for name in ("fee", "postage")
+    }
+    by = "agency" if given.get("postage_by") == "agency" else "citizen"
+    return amounts | {"fee_due": given.get("fee_due"), "postage_by": by}
 
 
 def _person(given: Typed, part: str) -> PersonGiven:

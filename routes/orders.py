@@ -43,6 +43,13 @@ LARGEST_ORDER = 128 * 1024
 
 # Told, not enforced here: an order is judged as a whole, by field.
 Service = Annotated[str, Meta(extra_json_schema={"extra": {"enum": list(SERVICES)}})]
+FeeDue = Annotated[
+    str,
+    Meta(extra_json_schema={"extra": {"enum": ["", "pickup", "delivery", "online"]}}),
+]
+PostageBy = Annotated[
+    str, Meta(extra_json_schema={"extra": {"enum": ["citizen", "agency"]}})
+]
 Tongue = Annotated[str, Meta(extra_json_schema={"extra": {"enum": ["vi", "en"]}})]
 
 
@@ -78,7 +85,9 @@ class OrderIn(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
 
     ``id`` is yours: send the same order again as often as you like, it is one dossier.
     ``service``: send, receive or both. ``office``: the post office that collects;
-    without one it is the nearest.
+    without one it is the nearest. In VND: ``fee`` is the agency's (null: the
+    procedure's own), paid with the first handover, the result, or ``online``, where
+    nobody asks for it at a door; ``postage`` is the post's (null: by the tariff).
     """
 
     id: UUID
@@ -92,6 +101,10 @@ class OrderIn(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     office: str = ""
     language: Tongue = "vi"
     codes: list[CodeIn] = []
+    fee: Annotated[int, Meta(ge=0)] | None = None
+    fee_due: FeeDue = ""
+    postage: Annotated[int, Meta(ge=0)] | None = None
+    postage_by: PostageBy = "citizen"
 
 
 class LabelLinks(msgspec.Struct):
@@ -286,6 +299,10 @@ def _order(given: OrderIn) -> DomainOrder:
         language=given.language,
         source="api",
         codes=[(each.source, each.code) for each in given.codes],
+        fee=given.fee,
+        fee_due=given.fee_due,
+        postage=given.postage,
+        postage_by=given.postage_by,
     )
 
 

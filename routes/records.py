@@ -5,6 +5,7 @@ the ledger still says the same.
 """
 
 from typing import Any
+from uuid import UUID
 
 from litestar import Request, Response, get, post
 from litestar.params import FromPath, FromQuery
@@ -64,6 +65,24 @@ async def slips_of_ticked(request: StaffRequest, data: Form) -> Response[bytes]:
         content, kind = await slips.draw(told, verified_at), "application/pdf"
         name = 'inline; filename="giay-hen.pdf"'
     return Response(content, media_type=kind, headers={"Content-Disposition": name})
+
+
+@post(
+    "/handovers/{id:uuid}/record",
+    include_in_schema=False,
+    guards=[only(*MAKERS)],
+)
+async def paper_of_session(request: StaffRequest, id: FromPath[UUID]) -> Redirect:
+    """Make the paper of what a receiving session took over."""
+    number = await records.of_session(id, request.user)
+    return Redirect(f"/records/{number}", status_code=303)
+
+
+@post("/bags/{number:str}/record", include_in_schema=False, guards=[only(*MAKERS)])
+async def paper_of_bag(request: StaffRequest, number: FromPath[str]) -> Redirect:
+    """Make the paper of a bag as it was handed over."""
+    paper = await records.of_bag(number, request.user)
+    return Redirect(f"/records/{paper}", status_code=303)
 
 
 @get("/records", include_in_schema=False)
@@ -151,6 +170,8 @@ async def _find(request: AnyRequest, number: str, digest: str) -> Told:
 ROUTES = [
     paper_of_line,
     paper_of_ticked,
+    paper_of_session,
+    paper_of_bag,
     slips_of_ticked,
     ask_for_record,
     record_page,

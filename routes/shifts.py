@@ -6,6 +6,7 @@ from litestar import Request, get, post
 from litestar.params import FromQuery
 from litestar.response import Redirect, Template
 
+from postal_track import cash
 from postal_track import shifts as ends
 from postal_track.boards import today
 from postal_track.custody import Role
@@ -74,6 +75,7 @@ async def _page(
         "shift.html",
         context={
             "shift": shift,
+            "cash": await cash.total(request.user),
             "reasons": REASONS,
             "ended": ended,
             "typed": typed or {},

@@ -20,6 +20,7 @@ from postal_track.errors import (
     BadInput,
     CodeSpent,
     Conflict,
+    NotAllowed,
     NotFound,
     RequestOver,
     TooOften,
@@ -457,3 +458,45 @@ def test_a_counter_comes_first_where_the_citizen_comes_himself() -> None:
     assert set(seen) == set(usual)
     assert seen[-2:] == [Step.OUT, Step.DELIVERED]
     assert instructions.in_view_of(None, now, usual) == usual
+
+
+# At the counter
+
+
+async def test_a_clerk_takes_it_down_and_answers_for_it(
+    cast: Cast, database: Any
+) -> None:
+    at_home = PersonGiven("Trần Văn Bảy", "0296 3852 345", ADDRESS, "30307")
+    booked = await order(cast, owner=at_home)
+    assert booked.waybill is not None
+    with pytest.raises(BadInput):
+        await asking.ask_at_counter(
+            booked.waybill, Act.RESCHEDULE, {"day": ""}, cast.bob
+        )
+    for other, error in ((cast.alice, NotAllowed), (cast.ben, NotFound)):
+        with pytest.raises(error):
+            await asking.ask_at_counter(booked.waybill, Act.CANCEL, {}, other)
+    with pytest.raises(Conflict):
+        await asking.ask_at_counter(booked.waybill, Act.DATA, {}, cast.bob)
+    await asking.ask_at_counter(booked.waybill, Act.CANCEL, {}, cast.bob)
+    line = await database.fetchrow("SELECT * FROM event ORDER BY seq DESC LIMIT 1")
+    assert (line["step"], line["by"]) == ("cancelled", str(cast.bob.party))
+    assert line["place"] == f"office:{cast.long_xuyen}"
+    assert line["proof"] is None
+    assert not line["flags"]
+    row = await database.fetchrow("SELECT * FROM citizen_request")
+    assert (row["state"], row["decided_by"]) == ("applied", cast.bob.staff)
+    with pytest.raises(Conflict):
+        await asking.ask_at_counter(booked.waybill, Act.CANCEL, {}, cast.bob)
+
+
+async def test_a_wish_of_the_counter_steers_and_is_told(
+    cast: Cast, database: Any
+) -> None:
+    waybill = await travel(cast, "brought")
+    await asking.ask_at_counter(waybill, Act.HOLD, {"office": "CD"}, cast.bob)
+    line = await database.fetchrow("SELECT * FROM event WHERE step = 'redirected'")
+    assert (line["by"], line["flags"]) == (str(cast.bob.party), [])
+    assert await database.fetchval("SELECT office FROM dossier") == cast.chau_doc
+    told = await database.fetch("SELECT template FROM sms_message")
+    assert "S16_noted" in {row["template"] for row in told}

@@ -468,3 +468,23 @@ async def test_a_program_makes_fills_closes_and_carries_a_bag(
         sent = scan_of("taken", labels.bag_url(number))
         (took,) = (await client.post("/api/scans", json=sent)).json()["outcomes"]
         assert (took["result"], took["bag"], took["items"]) == ("recorded", number, 1)
+
+
+async def test_what_is_meant_for_another_office_is_flagged_when_it_is_packed(
+    cast: Cast,
+) -> None:
+    chau_doc = Party(PartyKind.OFFICE, cast.chau_doc)
+    ours, theirs = (
+        await travel(cast, "arrived"),
+        await travel(cast, "arrived", agency="OTHER"),
+    )
+    number = await bags.make(cast.bob, chau_doc)
+    wrong, right = await record(
+        [said(cast.bob, Step.PACKED, w, bag=number) for w in (ours, theirs)]
+    )
+    assert (wrong.error, wrong.remarks) == (None, (Kind.MISROUTED,))
+    assert (right.error, right.remarks) == (None, ())
+    # A hub sorts it, wherever it goes.
+    on = await bags.make(cast.bob, hub(cast))
+    (sorted_there,) = await record([said(cast.bob, Step.PACKED, theirs, bag=on)])
+    assert sorted_there.remarks == ()

@@ -201,6 +201,29 @@ async def test_whoever_carries_it_sees_what_is_wanted_and_that_is_written_down(
     assert await database.fetchval("SELECT count(*) FROM reading") == 2
 
 
+async def test_a_clerk_takes_a_wish_down_on_a_page_of_his_own(
+    cast: Cast, page: Any, database: Any
+) -> None:
+    waybill = await travel(cast, "brought")
+    await enter(page, cast.bob)
+    await page.goto(f"/items/{waybill}")
+    await page.get_by_role("link", name="Ghi yêu cầu của người dân").click()
+    await assert_accessible(page)
+    await page.get_by_role("link", name="Giữ tại quầy").click()
+    await page.get_by_role("button", name="Ghi nhận").click()
+    await page.get_by_text("Hãy chọn một bưu cục.").wait_for()
+    await assert_accessible(page)
+    await page.select_option("#office", "LX")
+    await page.get_by_role("button", name="Ghi nhận").click()
+    await page.get_by_text("giữ tại Bưu cục Long Xuyên").wait_for()
+    async with await visitor(cast.bob) as client:
+        for act, number in (("data", 404), ("book", 404), ("cancel", 200)):
+            answer = await client.get(f"/items/{waybill}/wishes/{act}")
+            assert answer.status_code == number
+    async with await visitor(cast.alice) as client:
+        assert (await client.get(f"/items/{waybill}/wishes")).status_code == 403
+
+
 async def test_what_is_to_be_held_is_not_proposed_to_be_carried_out(
     cast: Cast, database: Any
 ) -> None:

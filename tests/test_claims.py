@@ -11,11 +11,11 @@ import pytest
 
 from postal_track import complaints, irregularities
 from postal_track.complaints import Claimed, State, months_later
-from postal_track.custody import Kind
+from postal_track.custody import Kind, Reason, Step
 from postal_track.errors import BadInput, Conflict, NotAllowed, NotFound
 from postal_track.irregularities import Ending
 from postal_track.promises import LOCAL
-from tests.cast import Cast, travel
+from tests.cast import Cast, scan, travel
 
 
 def today() -> date:
@@ -257,3 +257,21 @@ async def test_an_irregularity_ends_compensated_once_its_claim_is_accepted(
         await irregularities.end(irregular, Ending.COMPENSATED, "", cast.dora)
     await complaints.accept(number, 26_000, 200_000, "", cast.dora)
     await irregularities.end(irregular, Ending.COMPENSATED, "", cast.dora)
+
+
+async def test_a_loss_that_a_scan_declares_opens_its_claim_and_ends_the_search(
+    cast: Cast, database: Any
+) -> None:
+    waybill = await travel(cast, "arrived")
+    await scan(cast.bob, waybill, Step.MISSED, reason=Reason.NOT_FOUND)
+    lost = await scan(cast.dora, waybill, Step.LOST, note="đã tìm khắp nơi")
+    assert lost.error is None
+    claim = await database.fetchrow("SELECT number, kind, state FROM claim")
+    assert tuple(claim)[1:] == ("loss", "opened")
+    case = await database.fetchrow("SELECT outcome, ending FROM irregularity")
+    assert tuple(case) == ("lost", "đã tìm khắp nơi")
+    told = await database.fetchval("SELECT body FROM sms_message ORDER BY id DESC")
+    assert claim["number"] in told
+    # Said again, it is the same loss.
+    await scan(cast.dora, waybill, Step.LOST)
+    assert await database.fetchval("SELECT count(*) FROM claim") == 1

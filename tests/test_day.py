@@ -173,6 +173,18 @@ async def test_a_delivery_put_on_a_run_is_released_and_to_be_fetched_first(
     assert run.stops[0].tasks[0].here
 
 
+async def test_what_is_released_to_a_carrier_is_on_his_run_whatever_was_planned(
+    cast: Cast, second: int
+) -> None:
+    waybill = await travel(cast, "brought")
+    await put(cast, waybill, staff=second)
+    assert on(await runs.run(cast.alice)) == {}
+    await scan(cast.bob, waybill, Step.RELEASED, to=cast.alice.party)
+    assert on(await runs.run(cast.alice)) == {waybill: Do.DELIVER}
+    (line,) = (await plans.board(cast.bob)).lines
+    assert line.staff == cast.alice.staff
+
+
 async def test_putting_it_on_a_run_twice_releases_it_once(
     cast: Cast, database: Any
 ) -> None:

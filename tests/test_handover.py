@@ -11,7 +11,7 @@ import asyncpg
 import pytest
 from playwright.async_api import Page
 
-from postal_track import bags, handovers
+from postal_track import bags, handovers, records
 from postal_track.custody import Party, PartyKind, Reason, Step
 from postal_track.errors import BadInput, Conflict, NotAllowed, NotFound, UnknownBag
 from postal_track.handoffs import Scan, record
@@ -515,3 +515,37 @@ async def test_a_program_cannot_get_around_a_reason_either(
         )
         assert (ended.status_code, ended.json()["ending"]) == (200, "accepted")
     assert await open_kinds(database) == [(gone, "missing")]
+
+
+@pytest.mark.usefixtures("server")
+async def test_the_paper_of_a_bag_is_one_tap_for_both_sides(
+    cast: Cast, database: Any
+) -> None:
+    number, (gone, *there) = await bag_for(cast, agency(cast), 3)
+    carried = await records.of_bag(number, cast.alice)
+    assert len((await records.find(carried, cast.alice)).rows) == 3
+    session = await opened(cast, number)
+    said = [Said(gone, MISSING, Reason.NOT_FOUND)]
+    said += [Said(each, Found.PRESENT) for each in there]
+    with pytest.raises(BadInput):
+        await records.of_session(session.id, cast.charlie)  # it has not ended
+    await handovers.finish(session.id, cast.charlie, Mode.PROCEED, said)
+    # What becomes of the items afterwards is no part of this paper.
+    await scan(cast.ben, there[0], Step.ARRIVED)
+    paper = await records.of_session(session.id, cast.alice)
+    told = await records.find(paper, cast.alice)
+    assert [row.waybill for row in told.rows] == there
+    assert {(row.giver, row.receiver) for row in told.rows} == {
+        (cast.alice.party, agency(cast))
+    }
+    assert await records.of_bag(number, cast.charlie) == paper
+    with pytest.raises(NotFound):
+        await records.of_session(session.id, cast.ben)
+    for who, page in (
+        (cast.charlie, f"/bags/{number}"),
+        (cast.alice, f"/handovers/{session.id}"),
+    ):
+        async with await visitor(who, "en") as client:
+            assert "Handover paper" in (await client.get(page)).text
+            made = await client.post(f"{page}/record")
+        assert made.headers["location"] == f"/records/{paper}"

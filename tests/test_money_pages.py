@@ -15,6 +15,7 @@ from playwright.async_api import Page, expect
 from postal_track import cash, payments, vietqr
 from postal_track.cash import Taken
 from postal_track.vietqr import Transfer
+from routes import order_form
 from tests.axe import assert_accessible
 from tests.cast import Cast, code_for, enter, order, travel, visitor
 from tests.forms import fields, forms
@@ -297,3 +298,74 @@ async def test_a_form_keeps_what_was_typed_and_says_what_is_wrong(
         assert answer.status_code == 422
         assert "Columns are missing" in answer.text
         assert forms(answer.text, "/money/statement")
+
+
+async def test_a_clerk_says_what_a_dossier_costs_and_a_citizen_cannot(
+    cast: Cast, server: str, database: Any
+) -> None:
+    async with await visitor(cast.bob, "en") as client:
+        typed = fields((await client.get("/dossiers/new")).text, "/dossiers/new")
+        typed |= {
+            "procedure": "1.000",
+            "agency": "AGENCY",
+            "office": "LX",
+            "owner.name": "Nguyễn Thị Hoa",
+            "owner.phone": "0912345678",
+            "owner.address": "12 Trần Hưng Đạo, Long Xuyên",
+            "owner.ward": "30307",
+            "papers.0.name": "Đơn đề nghị",
+            "papers.0.originals": "1",
+            "papers.0.copies": "0",
+        }
+        money = {"fee": "50.000", "fee_due": "delivery", "postage": "31.500 đ"}
+        wrong = await client.post("/dossiers/new", data=typed | {"fee": "much"})
+        assert wrong.status_code == 422
+        assert "Write the amount in VND." in wrong.text
+        answer = await client.post("/dossiers/new", data=typed | money)
+        assert answer.status_code == 303, answer.text
+    rows = await database.fetch(
+        "SELECT kind, due, amount, payer FROM charge WHERE amount > 0 ORDER BY id"
+    )
+    assert [tuple(row) for row in rows] == [
+        ("postage", "pickup", 31_500, "citizen"),
+        ("state_fee", "delivery", 50_000, "citizen"),
+    ]
+    given = order_form.typed(typed | money)
+    own = order_form.order(given, "citizen")
+    assert (own.fee, own.postage, own.fee_due) == (None, None, "")
+
+
+async def test_another_system_says_what_a_dossier_costs(
+    cast: Cast, server: str, database: Any
+) -> None:
+    said = {
+        "id": str(uuid4()),
+        "procedure": "1.000",
+        "agency": "AGENCY",
+        "service": "send",
+        "owner": {
+            "name": "Nguyễn Thị Hoa",
+            "phone": "0912345678",
+            "address": "12 Trần Hưng Đạo",
+            "ward": "30307",
+        },
+        "papers": [{"name": "Đơn", "originals": 1, "copies": 0}],
+        "office": "LX",
+        "fee": 70_000,
+        "fee_due": "online",
+        "postage": 26_000,
+        "postage_by": "agency",
+    }
+    async with await visitor(cast.bob) as client:
+        for _ in range(2):
+            answer = await client.post("/api/dossiers", json=said)
+            assert answer.status_code == 201, answer.text
+        wrong = said | {"id": str(uuid4()), "fee_due": "some day"}
+        assert (await client.post("/api/dossiers", json=wrong)).status_code == 422
+    rows = await database.fetch(
+        "SELECT kind, due, amount, payer FROM charge WHERE amount > 0 ORDER BY id"
+    )
+    assert [tuple(row) for row in rows] == [
+        ("postage", "pickup", 26_000, f"agency:{cast.agency}"),
+        ("state_fee", "online", 70_000, "citizen"),
+    ]

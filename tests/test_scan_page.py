@@ -13,12 +13,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from playwright.async_api import Browser, Page, Route, expect
 
-from postal_track import labels
+from postal_track import instructions, labels
 from postal_track.bookings import print_pool
+from postal_track.database import transaction
 from postal_track.s10 import spaced, waybill
 from postal_track.staff import Actor
 from tests import cast as people
@@ -397,13 +399,20 @@ async def test_a_delivery_on_signature_shows_who_received_and_on_which_document(
     alice: Page, cast: Cast, database: Any
 ) -> None:
     number = await travel(cast, "carried")
+    dossier = await database.fetchval(
+        "SELECT dossier FROM item WHERE waybill = $1", number
+    )
+    async with transaction() as connection:
+        await instructions.set_deputy(
+            connection, dossier, "Trần Văn Ba", "+84912000111", uuid4()
+        )
     await look_up(alice, number)
     await alice.get_by_text("Chữ ký", exact=True).click()
     await do(alice)
     problem = alice.locator("[data-act-problem]")
     await expect(problem).to_have_text("Chưa có chữ ký.")
     await sign(alice)
-    await alice.get_by_text("Người được ủy quyền").click()
+    await alice.get_by_text("Người được ủy quyền", exact=True).click()
     await alice.get_by_label("Giấy tờ đã xem").select_option("passport")
     await alice.get_by_label("4 ký tự cuối").fill("12b4")
     async with alice.expect_request("**/api/scans") as asked:

@@ -229,7 +229,8 @@ function read(text) {
     return { error: "", detail: "", ...JSON.parse(text) };
   } catch {
     const page = new DOMParser().parseFromString(text, "text/html");
-    return { error: "", detail: page.querySelector("[data-problem]")?.textContent?.trim() ?? "" };
+    const error = page.querySelector("[data-out]") ? "DeviceSignedOut" : "";
+    return { error, detail: page.querySelector("[data-problem]")?.textContent?.trim() ?? "" };
   }
 }
 
