@@ -224,7 +224,8 @@ _FROM_CITIZEN = ", ".join(f"'{leg.value}'" for leg in sorted(FROM_CITIZEN))
 
 WORK = f"""
     SELECT i.id, i.waybill, i.dossier, i.leg, i.stage, i.holder, i.released_to,
-        i.addressee, i.originals, i.copies, i.seal_no, i.attempts, i.promised_on,
+        i.next_on, i.last_at, i.addressee, i.originals, i.copies, i.seal_no,
+        i.attempts, i.promised_on,
         {OPEN_AT_DOOR} AS fee, p.in_person, p.takes_back_old,
         s.staff AS planned, s.on_day, s.slot, s.at AS planned_at,
         n.day AS wished, n.half, n.set_at, n.hold_at, n.deputy_name, n.deputy_phone,
@@ -344,17 +345,32 @@ def _goes_out(row: Record, task: Task, actor: Actor) -> bool:
     if row["hold_at"] is not None or row["stage"] == Stage.MISSING:
         return False
     asked = row["planned"] == actor.staff or row["released_to"] == str(actor.party)
-    return task.ready if task.here else asked
+    if not task.here:
+        return asked
+    return task.ready and not _tried_enough(row)
+
+
+def _tried_enough(row: Record) -> bool:
+    """Whether it was tried as often as it is: it waits at the counter from now on."""
+    again = row["planned_at"] is not None and row["planned_at"] > row["last_at"]
+    spent = row["stage"] == Stage.ATTEMPTED and row["next_on"] is None
+    return bool(spent and row["addressee"] == str(CITIZEN) and not again)
 
 
 def when(row: Record, day: date) -> tuple[Half | None, date]:
-    """Say in which half of which day: by the newer of the plan and the wish."""
+    """Say in which half of which day: by whatever was said last of it.
+
+    The plan, the citizen's wish, or the day that a vain attempt named.
+    """
     half = Half(row["half"]) if row["half"] else None
     wished = row["wished"] if row["wished"] and row["wished"] >= day else None
+    named = row["next_on"] if row["next_on"] and row["next_on"] >= day else None
     if row["on_day"] is None:
-        return (half if wished else None), wished or day
+        return (half if wished else None), wished or named or day
     if wished is not None and row["set_at"] > row["planned_at"]:
         return half, wished
+    if named is not None and row["last_at"] > row["planned_at"]:
+        return (half if wished == named else None), named
     slot = Half(row["slot"]) if row["slot"] != "any" else None
     return slot or (half if wished == row["on_day"] else None), row["on_day"]
 

@@ -231,18 +231,38 @@ async def test_who_came_in_vain_comes_again_on_the_day_he_said(cast: Cast) -> No
     ]
 
 
-async def test_a_day_that_makes_no_sense_is_no_plan(cast: Cast) -> None:
+async def test_without_a_day_it_is_the_one_that_the_citizen_was_told(
+    cast: Cast, database: Any
+) -> None:
     waybill = await travel(cast, "carried")
-    for away in (-1, 400):
+    await put_by_hand(cast, waybill, database)
+    for away in (None, -1):
+        again = None if away is None else today() + timedelta(days=away)
         outcome = await scan(
-            cast.alice,
-            waybill,
-            Step.ATTEMPTED,
-            reason=Reason.ABSENT,
-            again_on=today() + timedelta(days=away),
+            cast.alice, waybill, Step.ATTEMPTED, reason=Reason.ABSENT, again_on=again
         )
         assert outcome.error is None
-        assert on(await runs.run(cast.alice)) == {waybill: Do.DELIVER}
+        run = await runs.run(cast.alice)
+        assert (on(run), run.later) == ({}, 1)
+    # The third time was the last: it waits at the counter from now on.
+    await scan(cast.alice, waybill, Step.ATTEMPTED, reason=Reason.ABSENT)
+    run = await runs.run(cast.alice)
+    assert (on(run), run.later) == ({}, 0)
+    assert [task.waybill for task in run.indoors] == [waybill]
+    # Whoever goes today all the same is told to by the counter, later.
+    await put_by_hand(cast, waybill, database, later=1)
+    assert on(await runs.run(cast.alice)) == {waybill: Do.DELIVER}
+
+
+async def put_by_hand(
+    cast: Cast, waybill: str, database: Any, later: int = -60
+) -> None:
+    """Plan what a carrier has in hand for today, so many seconds from now."""
+    item = await database.fetchval("SELECT id FROM item WHERE waybill = $1", waybill)
+    said = datetime.now(UTC) + timedelta(seconds=later)
+    plan = Plan(item, cast.alice.staff, today(), None, cast.bob.staff, said)
+    async with transaction() as connection:
+        await planned.write(connection, [plan])
 
 
 async def test_of_two_plans_the_one_that_was_said_later_stands(
