@@ -344,7 +344,9 @@ def _goes_out(row: Record, task: Task, actor: Actor) -> bool:
         return True
     if row["hold_at"] is not None or row["stage"] == Stage.MISSING:
         return False
-    asked = row["planned"] == actor.staff or row["released_to"] == str(actor.party)
+    asked: bool = row["planned"] == actor.staff or row["released_to"] == str(
+        actor.party
+    )
     if not task.here:
         return asked
     return task.ready and not _tried_enough(row)
