@@ -120,8 +120,22 @@ async def ask(
             plain(token),
             part,
         )
+        waits = row and await connection.fetchval(
+            """
+            SELECT EXISTS (SELECT FROM citizen_request WHERE dossier = $1
+                AND part = $2 AND act = $3 AND state = 'confirmed')
+            """,
+            row["id"],
+            part,
+            act.value,
+        )
     if row is None:
         raise NotFound
+    if waits and act is Act.ERASURE:
+        raise Conflict(
+            why="this was asked for already and will be answered",
+            why_vi="yêu cầu này đã được gửi và đang chờ trả lời hoặc chờ đến ngày",
+        )
     phone = _reachable(row["phone"], "part")
     await _knock(phone, address, f"dossier:{row['id']}")
     async with transaction() as connection:

@@ -170,6 +170,8 @@ async def test_a_supervisor_answers_with_a_reason_that_the_citizen_reads(
     token = await token_of(database)
     number = await asked(token, Act.ERASURE)
     with pytest.raises(Conflict):
+        await asked(token, Act.ERASURE)  # one answer is enough
+    with pytest.raises(Conflict):
         await requests.grant(number, cast.dora)  # it is still under way
     with pytest.raises(BadInput):
         await requests.refuse(number, " ", cast.dora)
