@@ -251,9 +251,8 @@ def _asked_for() -> Together[frozenset[int], _Wanted]:
 async def _ask_for(dossiers: Sequence[frozenset[int]]) -> list[_Wanted]:
     async with look() as connection:
         asked = frozenset[int]().union(*dossiers)
-        known = await instructions.of_dossiers(connection, asked)
-        may = await instructions.who_may_receive(connection, asked)
-    return [(known, may)] * len(dossiers)
+        told = await instructions.for_cards(connection, asked)
+    return [told] * len(dossiers)
 
 
 async def _in_clear(sight: Sight, item: int, dossier: int, actor: Actor) -> Sight:

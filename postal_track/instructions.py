@@ -124,6 +124,35 @@ async def who_may_receive(
     }
 
 
+async def for_cards(
+    connection: Connection, dossiers: Iterable[int], today: date | None = None
+) -> tuple[dict[tuple[int, Way], Instruction], dict[int, MayReceive]]:
+    """Read at once what is wanted for these dossiers, and who may receive."""
+    rows = await connection.fetch(
+        """
+        SELECT w.*, d.id AS of_dossier, p.in_person FROM dossier d
+        JOIN procedure p ON p.id = d.procedure
+        LEFT JOIN instruction w ON w.dossier = d.id WHERE d.id = ANY($1::bigint[])
+        """,
+        sorted(set(dossiers)),
+    )
+    today = today or datetime.now(promises.LOCAL).date()
+    read = {
+        (row["dossier"], Way(row["way"])): _instruction(row, today)
+        for row in rows
+        if row["dossier"] is not None
+    }
+    wanted = {key: each for key, each in read.items() if each}
+    may = {
+        row["of_dossier"]: MayReceive(
+            row["in_person"],
+            bool(wanted.get((row["of_dossier"], Way.DELIVERY), NOTHING).deputy_name),
+        )
+        for row in rows
+    }
+    return wanted, may
+
+
 def in_view_of(
     wanted: Instruction | None, now: Custody, proposals: Sequence[Step]
 ) -> list[Step]:
