@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 import zxingcpp
 from PIL import Image
-from playwright.async_api import Page, expect
+from playwright.async_api import Browser, Page, expect
 
 from postal_track import cash, payments, vietqr
 from postal_track.cash import Taken
@@ -21,6 +21,7 @@ from tests.cast import Cast, code_for, enter, order, travel, visitor
 from tests.forms import fields, forms
 from tests.test_feeds import sheet
 from tests.test_money import COSTS, WHOLE, account, costly, credit, pay
+from tests.test_offline import lines, phone, stocked, typed
 
 
 async def token(database: Any, waybill: str) -> str:
@@ -124,6 +125,29 @@ async def test_the_card_says_paid_while_the_carrier_waits_and_asks_no_more(
     await expect(paid).to_be_visible(timeout=9_000)
     await expect(page.locator("[data-pay-fold]")).to_be_hidden()
     await expect(page.locator("[data-pay-cash]")).to_be_disabled()
+
+
+async def test_cash_waits_on_the_phone_with_its_scan(
+    cast: Cast, browser: Browser, server: str
+) -> None:
+    """Without a signal there is no code to pay by, but cash; both are told later."""
+    waybill = await travel(cast, "carried")
+    async with phone(browser, server, cast.alice) as context:
+        page = await context.new_page()
+        await stocked(page)
+        await context.set_offline(True)
+        await typed(page, waybill)
+        await page.locator("[data-pay-fold] summary").click()
+        await expect(page.locator("[data-pay-no-qr]")).to_be_visible()
+        await page.get_by_label("Tôi đã nhận đủ tiền mặt").check()
+        await page.fill("#code", await code_for(waybill, "delivery"))
+        await page.locator("[data-do]").click()
+        await expect(lines(page, "kept")).to_have_count(1)
+        assert await cash.total(cast.alice) == 0
+        await context.set_offline(False)
+        await expect(lines(page, "good")).to_have_count(1)
+    assert await cash.total(cast.alice) == 26_000
+    assert (await account(cast, waybill)).open == 0
 
 
 # The staff
