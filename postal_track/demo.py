@@ -23,13 +23,12 @@ from asyncpg import Connection
 from postal_track import (
     codes,
     demo_day,
+    demo_desk,
     demo_money,
     demo_wishes,
-    desk,
     expectations,
 )
 from postal_track.addresses import wards
-from postal_track.boards import today
 from postal_track.bookings import (
     Announcement,
     Booked,
@@ -40,13 +39,9 @@ from postal_track.bookings import (
     book,
     print_pool,
 )
-from postal_track.custody import Leg, Reason, Step
+from postal_track.custody import Reason, Step
 from postal_track.database import transaction
-from postal_track.desk import Tab
-from postal_track.errands import Errand, send
 from postal_track.handoffs import Outcome, Position, Proof, Scan, record
-from postal_track.history import history
-from postal_track.promises import add_working_days
 from postal_track.settings import settings
 from postal_track.staff import Actor, actor_of, hash_password
 
@@ -330,25 +325,9 @@ async def _tell_stories() -> None:
         chance,
         datetime.now(UTC),
     )
-    await _at_the_desk(actors["canbo.minh"])
-
-
-async def _at_the_desk(officer: Actor) -> None:
-    """Let the clock of one dossier stand, and somebody have read of a person."""
-    lying = (await desk.section(officer, Tab.WORK)).slips
-    if not lying:
-        return
-    last = lying[-1]
-    said = Errand(
-        id=uuid4(),
-        token=last.token,
-        leg=Leg.SUPPLEMENT,
-        originals=1,
-        copies=0,
-        until=add_working_days(today(), 5),
-    )
-    await send(said, officer)
-    await history(last.waybill, officer, show=True)
+    officers = ("canbo.minh", "canbo.lan", "canbo.nga")
+    procedure = _data()["procedures"][0]["code"]
+    await demo_desk.leave_something_to_do([actors[o] for o in officers], procedure)
 
 
 def _town(

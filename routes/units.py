@@ -133,7 +133,6 @@ async def people_page(
         context={
             "work": work,
             "led": led,
-            "steps": units.SAID,
             "fields": {"since": since, "until": until, "who": who},
             "problems": problems,
             **measured.measures(lang),
