@@ -28,6 +28,7 @@ class Receipt:
 
     ``waybill`` is ``None`` until there is an item: an order to bring a result only
     waits for the result. ``position_source`` says how the address was found.
+    ``private``: neither the procedure nor its papers may be named to strangers.
     """
 
     token: str
@@ -36,6 +37,7 @@ class Receipt:
     waybill: str | None
     procedure: str
     procedure_en: str
+    private: bool
     agency: str
     agency_en: str
     office: str
@@ -53,7 +55,8 @@ async def find(token: str) -> Receipt:
         row = await connection.fetchrow(
             """
             SELECT d.id, d.token, d.slug, d.service, i.waybill, p.name AS procedure,
-                p.name_en AS procedure_en, a.name AS agency, a.name_en AS agency_en,
+                p.name_en AS procedure_en, p.sensitive AS private, a.name AS agency,
+                a.name_en AS agency_en,
                 o.code AS office, o.name AS office_name, d.created_at,
                 coalesce((SELECT position_source FROM person WHERE dossier = d.id
                     ORDER BY part = CASE d.service WHEN 'receive' THEN 'recipient'

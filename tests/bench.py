@@ -107,7 +107,7 @@ async def _served(stack: Stack) -> list[Row]:
         print(f"Makes {LARGE:,} items with {LARGE * bench_data.EVENTS:,} events.")
         async with house(stack, "large", LARGE) as large:
             rows = await _scans(stack, small, large)
-        rows += await _status(small)
+            rows += await public(large)
         return [*rows, Row(*await bench_start.page(small))]
 
 
@@ -231,32 +231,41 @@ def _ratio(ours: Sequence[float], theirs: Sequence[float]) -> float:
 # What else is served
 
 
-async def _status(small: House) -> list[Row]:
-    """Measure the public status against the least that Litestar can serve."""
-    paths = [
-        f"/api/status/{bench_data.waybill(item)}" for item in range(1, SMALL + 1, 7)
-    ]
-    what = "public status as JSON"
-    if not await bench_start.is_there(small.port, paths[0]):
-        return [Row(what, None, "/s", 0.2, remark="not built yet")]
+async def public(house: House) -> list[Row]:
+    """Measure what citizens ask for against the least that Litestar can serve."""
+    items = random.Random(house.items).sample(range(1, house.items + 1), 2_000)  # noqa: S311 - not a secret
+    asked = {
+        "public status as JSON": (
+            [f"/api/status/{bench_data.waybill(item)}" for item in items],
+            0.2,
+        ),
+        "page of a dossier": (
+            [f"/d/{bench_data.token((item + 1) // 2)}" for item in items],
+            None,
+        ),
+    }
+    rows: list[Row] = []
     await _quiet()
-    asked = [request("GET", path) for path in paths]
     async with served("tests.bench_hello:app", {}, "/") as hello:
-        theirs, ours = [], []
-        for _ in range(ROUNDS):
-            theirs.append(
-                await load(hello, [request("GET", "/")], 2, small.folder, again=True)
-            )
-            ours.append(await load(small.port, asked, 2, small.folder, again=True))
-    if any(one.failed for one in ours):
-        return [Row(what, None, "/s", 0.2, remark=f"refused: {ours}")]
-    rates = [one.per_second for one in ours]
-    least = [one.per_second for one in theirs]
-    return [
-        Row("bare Litestar, hello", median(least), "/s"),
-        Row(what, median(rates), "/s"),
-        Row("  against hello", _ratio(rates, least), "", 0.2),
-    ]
+        theirs = [await _asked(hello, ["/"], house) for _ in range(ROUNDS)]
+        least = [one.per_second for one in theirs]
+        rows.append(Row("bare Litestar, hello", median(least), "/s"))
+        for what, (paths, bar) in asked.items():
+            what = f"{what}, {house.items:,} items"
+            await _asked(house.port, paths, house)
+            ours = [await _asked(house.port, paths, house) for _ in range(ROUNDS)]
+            if any(one.failed for one in ours):
+                rows.append(Row(what, None, "/s", bar, remark=f"refused: {ours}"))
+                continue
+            rates = [one.per_second for one in ours]
+            rows.append(Row(what, median(rates), "/s"))
+            rows.append(Row("  against hello", _ratio(rates, least), "", bar))
+    return rows
+
+
+async def _asked(port: int, paths: Sequence[str], house: House) -> Loaded:
+    requests = [request("GET", path) for path in paths]
+    return await load(port, requests, 2, house.folder, again=True)
 
 
 async def _texts() -> list[Row]:

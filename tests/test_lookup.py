@@ -6,6 +6,7 @@ import asyncio
 import re
 import socket
 import time
+from collections import Counter
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
@@ -175,6 +176,70 @@ class TestGuessing:
         told = {await tried(booked.waybill or "", RIGHT) for _ in range(40)}
         assert told == {booked.token}
         assert await database.fetchval("SELECT count(*) FROM tally") == 0
+
+    async def test_ten_thousand_guesses_in_a_row_find_nothing(
+        self, cast: Cast, database: Any
+    ) -> None:
+        # One in a hundred exists, and of those the digits are even right.
+        first = 30_000_000
+        await order(cast)
+        for number in range(40, 10_000, 100):
+            await database.execute(
+                """
+                INSERT INTO label (waybill, item, bound_at)
+                SELECT $1, max(id), now() FROM item
+                """,
+                waybill(first + number),
+            )
+        told = Counter[str]()
+        for at in range(0, 10_000, 500):
+            told.update(
+                await asyncio.gather(
+                    *(
+                        tried(waybill(first + number), RIGHT)
+                        for number in range(at, at + 500)
+                    )
+                )
+            )
+        assert told.total() == 10_000
+        assert set(told) == {"NoMatch", "TooOften"}
+        assert told["NoMatch"] <= 2 * misses.MISSES.most
+
+    async def test_ten_thousand_digits_for_one_waybill_find_nothing(
+        self, cast: Cast
+    ) -> None:
+        booked = await order(cast)
+        code, told = booked.waybill or "", Counter[str]()
+        others = [f"{n:04}" for n in range(10_000) if f"{n:04}" != RIGHT]
+        for at in range(0, 10_000, 500):
+            # From as many addresses as one likes, the right ones last.
+            tries = (*others, RIGHT)[at : at + 500]
+            told.update(
+                await asyncio.gather(
+                    *(
+                        tried(code, last4, f"198.51.{at // 500}.{n % 250}")
+                        for n, last4 in enumerate(tries)
+                    )
+                )
+            )
+        assert set(told) == {"NoMatch", "TooManyGuesses"}
+        assert told["NoMatch"] == misses.GUESSES.most
+
+    async def test_unknown_takes_as_long_as_wrong(
+        self, cast: Cast, database: Any
+    ) -> None:
+        codes = [(await order(cast)).waybill or "" for _ in range(25)]
+        took: dict[bool, list[float]] = {True: [], False: []}
+        for round_, code in enumerate(codes):
+            for there in (True, False):
+                asked = code if there else waybill(98_000_000 + round_)
+                begun = time.perf_counter()
+                said = await tried(asked, WRONG, f"192.0.2.{round_}")
+                took[there].append(time.perf_counter() - begun)
+                assert said == "NoMatch"
+        # The quickest of many: what others do at the same time only ever adds.
+        known, unknown = (sorted(took[there])[2] for there in (True, False))
+        assert 0.5 < known / unknown < 2
 
     async def test_what_does_not_exist_answers_like_what_does(self, cast: Cast) -> None:
         booked = await order(cast)
