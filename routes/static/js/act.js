@@ -98,7 +98,7 @@ export class Act {
 
   /** Where the next key belongs: the first thing to enter, else the big button. */
   focus() {
-    const empty = [...this.#form.querySelectorAll("fieldset:not([hidden]) input:not([type=radio])")].find(
+    const empty = [...this.#form.querySelectorAll("fieldset:not([hidden]) input:not([type=radio]):not([data-optional])")].find(
       (each) => each instanceof HTMLInputElement && !each.value && each.offsetParent,
     );
     const typing = matchMedia("(pointer: fine)").matches;

@@ -38,7 +38,8 @@ const KEY = "scan.pile";
 const A_DAY_MS = 24 * 3600_000;
 const LOOK_UPS_AT_ONCE = 2;
 /** What can be said once for all of a pile; anything else is asked for item by item. */
-const FOR_ALL = ["to", "reason"];
+// The days may stay open: the server knows the usual ones.
+const FOR_ALL = ["to", "reason", "again_on", "held_until"];
 
 export class Pile {
   /** @type {Piled[]} the newest first */
