@@ -9,6 +9,7 @@ import { button, one, part } from "./page.js";
 import "./photo.js"; // whichever page is open sends what another has kept
 import "./photo.js"; // what was photographed on another page is sent from this one, too
 import { OWED, list } from "./queue.js";
+import { refill } from "./satchel.js";
 import { LOCK, syncing } from "./syncing.js";
 import { wipe } from "./wipe.js";
 import { forgetYesterday } from "./yesterday.js";
@@ -19,6 +20,12 @@ const GOING = "queue.logging_out";
 void navigator.storage?.persist?.().catch(() => false);
 void forgetYesterday().then(keepApp);
 for (const form of document.querySelectorAll("form[data-logout]")) if (form instanceof HTMLFormElement) watchLogout(form);
+
+function fetchKey() {
+  if (syncing.way !== "login") return;
+  syncing.removeEventListener("change", fetchKey);
+  void refill().catch(() => undefined);
+}
 
 async function keepApp() {
   const worker = navigator.serviceWorker;

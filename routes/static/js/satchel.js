@@ -70,7 +70,8 @@ export function remember(item) {
  */
 export async function said(item, step) {
   const kept = await recall(item.waybill);
-  await put(item.waybill, { item, at: kept?.at ?? new Date().toISOString(), said: step });
+  const at = kept?.at ?? (item.leg ? new Date().toISOString() : "");
+  await put(item.waybill, { item, at, said: step });
 }
 
 /**
@@ -115,7 +116,7 @@ export async function pocket() {
  */
 function asSaid(kept) {
   if (!kept.said) return kept;
-  const way = satchel?.onward[TO_CITIZEN.includes(kept.item.leg) ? "citizen" : "agency"] ?? {};
+  const way = satchel?.onward[!kept.item.leg || TO_CITIZEN.includes(kept.item.leg) ? "citizen" : "agency"] ?? {};
   return { ...kept, item: { ...kept.item, proposals: way[kept.said] ?? kept.item.proposals } };
 }
 

@@ -333,18 +333,17 @@ async function deliver(entry, done, claim) {
  * The answer, unless the network is away or takes its time.
  * @param {string} id
  */
-function soon(id) {
-  const gone = new Promise((resolve) => {
-    const see = () => {
-      if (syncing.way === "idle" || syncing.way === "sending") return;
-      syncing.removeEventListener("change", see);
-      resolve(null);
-    };
-    syncing.addEventListener("change", see);
-  });
+async function soon(id) {
   // What is known to be away is away; else the attempt that has just begun will tell.
-  if (!navigator.onLine) return settled(id, 0);
-  return /** @type {Promise<Entry | null>} */ (Promise.race([settled(id, ANSWER_WITHIN_MS), gone]));
+  if (!navigator.onLine || !syncing.busy) return settled(id, 0);
+  const done = new AbortController();
+  const gone = new Promise((resolve) => {
+    const see = () => syncing.way !== "idle" && syncing.way !== "sending" && resolve(null);
+    syncing.addEventListener("change", see, { signal: done.signal });
+  });
+  const answer = /** @type {Entry | null} */ (await Promise.race([settled(id, ANSWER_WITHIN_MS), gone]));
+  done.abort();
+  return answer;
 }
 
 /**

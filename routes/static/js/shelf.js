@@ -128,7 +128,10 @@ export function answer(request) {
   });
 }
 
-/** @param {unknown} fault */
+/**
+ * Whatever a disk says: it is full, it is broken, or the browser does not let us. What was to be kept was not.
+ * @param {unknown} fault
+ */
 function isFull(fault) {
-  return fault instanceof DOMException && ["QuotaExceededError", "UnknownError"].includes(fault.name);
+  return fault instanceof DOMException;
 }

@@ -60,6 +60,11 @@ class Syncing extends EventTarget {
     return this.#running;
   }
 
+  /** Whether something is being sent, or about to be. */
+  get busy() {
+    return this.#running !== null;
+  }
+
   /** Where nobody spoke, a new reason to try is worth a try; a server that asked for a pause gets it. */
   #mustWait() {
     const waits = this.next !== null && this.next > Date.now();
@@ -80,7 +85,6 @@ class Syncing extends EventTarget {
 
   /** @param {boolean} forced */
   async #round(forced) {
-    if (forced) this.#size = this.limit;
     const left = new Set();
     try {
       for (;;) {
@@ -94,7 +98,8 @@ class Syncing extends EventTarget {
       await trim();
       this.#turn("idle");
       const later = (await owed()).map((entry) => entry.not_before);
-      if (later.length) this.#pause(Math.max(FIRST_PAUSE_MS, Math.min(...later) - Date.now()));
+      // One that waits for itself holds up nothing that comes after it.
+      if (later.length) this.#wake(Math.max(FIRST_PAUSE_MS, Math.min(...later) - Date.now()));
     } catch (fault) {
       this.#stopped(fault);
     }
@@ -164,6 +169,11 @@ class Syncing extends EventTarget {
   /** @param {number} ms */
   #pause(ms) {
     this.next = Date.now() + ms;
+    this.#wake(ms);
+  }
+
+  /** @param {number} ms */
+  #wake(ms) {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => void this.sync({ now: false }), ms + 20);
   }
