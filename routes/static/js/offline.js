@@ -19,6 +19,8 @@ const GOING = "queue.logging_out";
 
 void navigator.storage?.persist?.().catch(() => false);
 void forgetYesterday().then(keepApp);
+// A fresh login brings the key to what waits; where it is not here yet, it is fetched.
+syncing.addEventListener("change", fetchKey);
 for (const form of document.querySelectorAll("form[data-logout]")) if (form instanceof HTMLFormElement) watchLogout(form);
 
 function fetchKey() {

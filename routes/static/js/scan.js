@@ -153,7 +153,7 @@ function remembered(known) {
   note.hidden = !known;
   if (!known) return;
   const told = known.said ? say("memory_said", { act: words({ step: known.said }) }) : "";
-  part("span", note).textContent = known.at ? [say("memory", { at: clock(known.at) }), told].join(" ") : say("memory_none");
+  part("span", note).textContent = [known.at ? say("memory", { at: clock(known.at) }) : say("memory_none"), told].join(" ");
 }
 
 /** @param {Item} item */
