@@ -45,9 +45,16 @@ def folder() -> Iterator[Path]:
     place = Path(tempfile.mkdtemp(prefix="postal-track-stack-"))
     place.chmod(0o755)
     yield place
-    Stack(place).postgres.stop()
-    Stack(place).redis.stop()
+    for home in (place, *place.rglob("var")):
+        Stack(home).postgres.stop()
+        Stack(home).redis.stop()
+    left = [one.info for one in psutil.process_iter(["cmdline"]) if _in(place, one)]
     shutil.rmtree(place)
+    assert left == [], "a test leaves nothing running"
+
+
+def _in(place: Path, process: psutil.Process) -> bool:
+    return str(place) in " ".join(process.info["cmdline"] or ())
 
 
 @pytest.fixture
