@@ -20,6 +20,9 @@ COMPILE = $(VENV)/bin/python -m uv pip compile --quiet --universal --upgrade \
 	--python-version 3.11 --generate-hashes --no-annotate --no-header \
 	--no-emit-index-url --no-emit-find-links
 
+# Beside the locks: it asks for the "latest" of something, and no lock can hold that.
+LIGHTHOUSE := var/lighthouse/node_modules/lighthouse/cli/index.js
+
 .PHONY: help
 help: ## say what can be made
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile
@@ -52,7 +55,7 @@ screenshots: setup browser ## show every page, in var/screenshots
 	@$(VENV)/bin/python -m tests.screenshots
 
 .PHONY: lighthouse
-lighthouse: setup browser ## let Lighthouse judge the pages for phones
+lighthouse: setup browser $(LIGHTHOUSE) ## let Lighthouse judge the pages for phones
 	@$(VENV)/bin/python -m tests.lighthouse
 
 .PHONY: reading
@@ -118,3 +121,7 @@ node_modules/.runtime: package.json package-lock.json | $(VENV)/.node
 node_modules/.dev: package.json package-lock.json | $(VENV)/.node
 	@$(NPM_CI)
 	@touch node_modules/.runtime $@
+
+$(LIGHTHOUSE): | $(VENV)/.node
+	@$(NPM) install --prefix var/lighthouse --no-save --ignore-scripts --no-audit \
+		--no-fund --loglevel=error lighthouse@12.8.2

@@ -31,7 +31,7 @@ from postal_track.stack import Stack
 
 LEAST = 95
 CATEGORIES = ("performance", "accessibility", "best-practices")
-CLI = ROOT / "node_modules" / "lighthouse" / "cli" / "index.js"
+CLI = ROOT / "var/lighthouse/node_modules/lighthouse/cli/index.js"
 FLAGS = (
     "--no-sandbox",
     "--disable-background-networking",

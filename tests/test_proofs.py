@@ -829,7 +829,7 @@ async def test_receipts_are_a_click_away_for_citizen_and_officer(
     waybill = await travel(cast, "received")
     await seal()
     await page.goto(f"/d/{await _token(waybill)}")
-    await page.get_by_role("link", name="Biên nhận").click()
+    await page.get_by_role("link", name="Biên nhận của từng lần giao nhận").click()
     rows = page.locator(".proofs li")
     assert await rows.count() == 5
     assert "lần số 1" in await rows.first.inner_text()
