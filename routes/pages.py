@@ -52,6 +52,7 @@ def prepare(engine: JinjaTemplateEngine) -> None:
         "kept_prefix": KEPT,
         "unit_choices": _units,
         "asset": _asset,
+        "modules": _modules,
     }
     engine.engine.globals |= {"t": _both, "lang": _lang, "clock": _clock, "day": _day}
 
@@ -65,6 +66,10 @@ def _units(actor: Actor, lang: str) -> list[tuple[int, str]]:
 
 def _asset(path: str) -> str:
     return shell().address(path)
+
+
+def _modules(path: str) -> list[str]:
+    return shell().modules(path)
 
 
 def _request(context: Context) -> AnyRequest | None:

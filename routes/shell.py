@@ -6,6 +6,7 @@ ever. Knows no page and no phone.
 """
 
 import hashlib
+import posixpath
 import re
 import time
 from base64 import b64encode
@@ -49,6 +50,22 @@ class Shell:
     def address(self, path: str) -> str:
         """Say where a file under ``/static/`` is served in this very version."""
         return f"/v/{self.version}/{path.removeprefix('/static/')}"
+
+    def modules(self, path: str) -> list[str]:
+        """List a script and all that it imports, so that a page asks for them at once.
+
+        A browser would else find them one by one, each only in the one before.
+        """
+        found: dict[str, None] = {}
+        open_ = [path.removeprefix("/static/")]
+        while open_:
+            name = open_.pop(0)
+            if name in found or name not in self.files:
+                continue
+            found[name] = None
+            beside = _IMPORTED.findall(self.files[name].decode())
+            open_ += [posixpath.normpath(f"{name}/../{each}") for each in beside]
+        return [self.address(name) for name in found]
 
     def precached(self) -> list[tuple[str, str]]:
         """List what a phone keeps: each address, with the digest it must have.

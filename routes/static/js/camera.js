@@ -25,6 +25,8 @@ const PATIENCE_MS = 10_000;
 const RESTART_EVERY_MS = 5000;
 const RESTART_BLACK_EVERY_MS = 60_000;
 const DARK = 6;
+/** Who looks at the pictures anyway says so this often; else the camera looks for itself, which costs the page time. */
+const TOLD_WITHIN_MS = 2000;
 const CHOICE = "scan.camera";
 const CLOSER = "scan.zoom";
 /** As far as a hand that holds the phone still makes use of. */
@@ -52,6 +54,7 @@ export class Camera extends EventTarget {
   #eye = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
   #attempt = 0;
   #lit = 0;
+  #told = 0;
   #moved = 0;
   #heard = 0;
   #clock = -1;
@@ -93,6 +96,15 @@ export class Camera extends EventTarget {
       clearTimeout(late);
     }
     void this.#count();
+  }
+
+  /**
+   * Be told by who has looked at a picture.
+   * @param {boolean} lit whether it was not all black
+   */
+  see(lit) {
+    this.#told = performance.now();
+    if (lit) this.#lit = this.#told;
   }
 
   /** Whether the lamp is on; null when there is none to switch. */
@@ -193,7 +205,7 @@ export class Camera extends EventTarget {
     });
     // The page may have gone to sleep meanwhile.
     if (this.#stream !== stream) return;
-    this.#lit = this.#moved = this.#heard = performance.now();
+    this.#lit = this.#told = this.#moved = this.#heard = performance.now();
     this.#turn("open");
     const { torch, zoom, focusMode } = this.#can;
     if (focusMode?.includes("continuous")) await this.#apply({ focusMode: "continuous" });
@@ -228,7 +240,7 @@ export class Camera extends EventTarget {
     if (!track?.muted) this.#heard = now;
     const dead = track?.readyState !== "live" || now - this.#heard > SILENT_MS || now - this.#moved > FROZEN_MS;
     if (dead) return this.#again();
-    if (this.#isLit()) this.#lit = now;
+    if (now - this.#told > TOLD_WITHIN_MS && this.#isLit()) this.#lit = now;
     const black = now - this.#lit;
     if (black > BLACK_LONG_MS && now - this.#restarted >= RESTART_BLACK_EVERY_MS) return this.#again();
     const state = black > BLACK_MS ? "black" : "open";

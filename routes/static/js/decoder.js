@@ -5,6 +5,7 @@
  */
 
 /** @typedef {{rawValue: string, format: string, boundingBox: {x: number, y: number, width: number, height: number}}} Found */
+/** @typedef {{found: Found[], lit: boolean}} Seen whether anything in the picture was lighter than black */
 /** @typedef {{detect(video: HTMLVideoElement): Promise<Found[]>}} Decoder */
 /** @typedef {{new (options: {formats: string[]}): Decoder, getSupportedFormats(): Promise<string[]>}} NativeDetector */
 /** @typedef {import("./enhancing.js").Way} Way */
@@ -15,6 +16,8 @@ const FORMATS = ["qr_code", "code_128"];
 const PATIENCE_MS = 4000;
 const FIRST_PATIENCE_MS = 60_000;
 const FAULTS_TOLD = 3;
+/** The page itself comes first, but the label is not kept waiting for ever. */
+const IDLE_WITHIN_MS = 1500;
 
 /**
  * How one frame after the other is looked at: as a whole, and where the aim is, enlarged, in three ways that mend
@@ -32,10 +35,13 @@ const MIDDLE = 0.6;
 /** People aim roughly. */
 const ROUND_AIM = 1.15;
 
-/** @returns {Promise<Decoder>} */
-export async function openDecoder() {
+/**
+ * @param {(lit: boolean) => void} onLight told after each look of the worker's
+ * @returns {Promise<Decoder>}
+ */
+export async function openDecoder(onLight) {
   const own = await native();
-  if (!own) return new ZxingDecoder();
+  if (!own) return new ZxingDecoder(onLight);
   /** @type {Decoder} */
   let decoder = own;
   return {
@@ -45,7 +51,7 @@ export async function openDecoder() {
       } catch (fault) {
         // Some phones have the interface and not the service behind it.
         if (decoder !== own) throw fault;
-        decoder = new ZxingDecoder();
+        decoder = new ZxingDecoder(onLight);
         return [];
       }
     },
@@ -69,7 +75,14 @@ export class ZxingDecoder {
   /** @type {CanvasRenderingContext2D | null} */
   #pen = null;
   #cuts = typeof OffscreenCanvas !== "undefined" && typeof createImageBitmap !== "undefined";
+  #lends = typeof OffscreenCanvas !== "undefined" && typeof VideoFrame !== "undefined";
   #turn = 0;
+  #onLight;
+
+  /** @param {(lit: boolean) => void} [onLight] */
+  constructor(onLight = () => undefined) {
+    this.#onLight = onLight;
+  }
 
   /**
    * @param {HTMLVideoElement} video
@@ -94,12 +107,33 @@ export class ZxingDecoder {
     if (!area) return [];
     const scale = way === "whole" ? Math.min(1, Math.sqrt(LARGEST_WHOLE / area)) : Math.min(CLOSEST, Math.sqrt(LARGEST / area));
     const size = { width: Math.round(box.width * scale), height: Math.round(box.height * scale) };
-    const frame = (await this.#cut(picture, box)) ?? this.#drawn(picture, box, size);
-    const found = await this.#ask({ frame, size, way: way === "whole" ? "plain" : way, closer: Math.max(1, scale) });
+    const frame = this.#lent(picture, width, height) ?? (await this.#cut(picture, box)) ?? this.#drawn(picture, box, size);
+    const { found, lit } = await this.#ask({ frame, box, size, way: way === "whole" ? "plain" : way, closer: Math.max(1, scale) });
+    this.#onLight(lit);
     return found.map(({ boundingBox: { x, y, width: w, height: h }, ...rest }) => ({
       ...rest,
       boundingBox: { x: box.x + x / scale, y: box.y + y / scale, width: w / scale, height: h / scale },
     }));
+  }
+
+  /**
+   * The video's picture itself, for the worker to cut and to draw: nothing is copied here.
+   * @param {CanvasImageSource} picture
+   * @param {number} width
+   * @param {number} height
+   * @returns {VideoFrame | null} null where the browser cannot
+   */
+  #lent(picture, width, height) {
+    if (!this.#lends || !(picture instanceof HTMLVideoElement)) return null;
+    try {
+      const frame = new VideoFrame(picture);
+      if (frame.displayWidth === width && frame.displayHeight === height) return frame;
+      frame.close();
+    } catch {
+      // Some browsers know the word, and not how it is done with a camera.
+    }
+    this.#lends = false;
+    return null;
   }
 
   /**
@@ -132,15 +166,15 @@ export class ZxingDecoder {
   }
 
   /**
-   * @param {{frame: ImageData | ImageBitmap, size: {width: number, height: number}, way: Way, closer: number}} question
-   * @returns {Promise<Found[]>}
+   * @param {{frame: ImageData | ImageBitmap | VideoFrame, box: Box, size: {width: number, height: number}, way: Way, closer: number}} question
+   * @returns {Promise<Seen>}
    */
   async #ask(question) {
     const worker = (this.#worker ??= new Worker(new URL("./decoding-worker.js", import.meta.url), { type: "module" }));
     try {
       return await inTime(
         new Promise((resolve, reject) => {
-          worker.onmessage = ({ data }) => resolve(/** @type {Found[]} */ (data));
+          worker.onmessage = ({ data }) => resolve(/** @type {Seen} */ (data));
           worker.onerror = (fault) => reject(new Error(fault.message || "The decoder did not start"));
           const { frame } = question;
           worker.postMessage(question, [frame instanceof ImageData ? frame.data.buffer : frame]);
@@ -149,7 +183,8 @@ export class ZxingDecoder {
         this.#ready ? PATIENCE_MS : FIRST_PATIENCE_MS,
       );
     } catch (fault) {
-      // One that hangs or has died is replaced.
+      // One that hangs or has died is replaced; what it was lent may have been what it died of.
+      if (this.#ready) this.#lends = false;
       worker.terminate();
       this.#worker = null;
       this.#ready = false;
@@ -207,9 +242,11 @@ function middle(width, height) {
  * @param {HTMLVideoElement} video
  * @param {(codes: string[]) => void} onCodes told for each frame with codes in it, the likeliest meant first
  * @param {(well: boolean) => void} onHealth the decoder could not be had, while typing still works; or is there again
+ * @param {(lit: boolean) => void} [onLight] told whether the picture looked at was not all black, by who knows it
  */
-export async function watch(video, onCodes, onHealth) {
-  const decoder = await openDecoder();
+export async function watch(video, onCodes, onHealth, onLight = () => undefined) {
+  await idle();
+  const decoder = await openDecoder(onLight);
   let faults = 0;
   for (;;) {
     await nextFrame(video);
@@ -225,6 +262,15 @@ export async function watch(video, onCodes, onHealth) {
       await new Promise((resolve) => setTimeout(resolve, 1000));
     }
   }
+}
+
+/** The page has been put together, and has nothing more pressing to do. */
+async function idle() {
+  if (document.readyState !== "complete") await new Promise((resolve) => addEventListener("load", resolve, { once: true }));
+  await new Promise((resolve) => {
+    if (typeof requestIdleCallback === "function") requestIdleCallback(resolve, { timeout: IDLE_WITHIN_MS });
+    else setTimeout(resolve);
+  });
 }
 
 /** @param {HTMLVideoElement} video */

@@ -82,7 +82,7 @@ function openCamera(onCode) {
       sentence.textContent = (eye.state === "open" ? sentence.dataset.look : sentence.dataset.no) ?? "";
       if (reading || eye.state !== "open") return;
       reading = true;
-      void watch(video, (codes) => codes[0] && onCode(codes[0]), () => undefined);
+      void watch(video, (codes) => codes[0] && onCode(codes[0]), () => undefined, (lit) => eye.see(lit));
     });
     void eye.start();
   });

@@ -46,10 +46,12 @@ export function openFinder(onCodes) {
       const news = seen.news(codes, performance.now());
       if (news.length) onCodes(news);
     };
-    void watch(video, inPicture, (well) => {
+    /** @param {boolean} well */
+    const health = (well) => {
       undecodable = !well;
       show();
-    });
+    };
+    void watch(video, inPicture, health, (lit) => camera.see(lit));
   });
   button("[data-camera-again]").addEventListener("click", () => void camera.start());
   button("[data-torch]").addEventListener("click", () => void camera.light(!camera.torch));

@@ -7,6 +7,7 @@
 import { button, copy, draw, one, part } from "./page.js";
 import { OWED, changes, dismiss, list, skew, waitingForOthers } from "./queue.js";
 import { spaced } from "./s10.js";
+import { heard } from "./sending.js";
 import { syncing } from "./syncing.js";
 import { clock, knows, say } from "./words.js";
 
@@ -20,6 +21,8 @@ const ICONS = { kept: "mobile", sending: "clock", good: "check", remark: "alert"
 const SENT_SHOWN = 30;
 /** A clock this far off is worth setting; what it tells is put right by the server, and flagged beyond its tolerance. */
 const OFF_MINUTES = 2;
+/** It stays until it was seen, or somebody else has the phone. */
+const NOTICE = "notice";
 
 /**
  * The step in words.
@@ -44,6 +47,9 @@ export class Log extends EventTarget {
     changes.addEventListener("change", () => void this.show());
     syncing.addEventListener("change", () => void this.show());
     button("[data-send-now]").addEventListener("click", () => void this.#send());
+    heard.addEventListener("notice", (event) => this.#note(/** @type {CustomEvent<string>} */ (event).detail));
+    button("[data-notice-seen]").addEventListener("click", () => this.#note(""));
+    this.#note(localStorage.getItem(NOTICE) ?? "");
     button("[data-seen-all]").addEventListener("click", () => void this.#dismissAll());
     void this.show();
   }
@@ -157,6 +163,18 @@ export class Log extends EventTarget {
     const note = part("[data-clock]");
     note.hidden = Math.abs(minutes) < OFF_MINUTES;
     part("span", note).textContent = note.hidden ? "" : say(minutes > 0 ? "clock_slow" : "clock_fast", { minutes: Math.abs(minutes) });
+  }
+
+  /**
+   * What the server said of a whole list.
+   * @param {string} sentence
+   */
+  #note(sentence) {
+    if (sentence) localStorage.setItem(NOTICE, sentence);
+    else localStorage.removeItem(NOTICE);
+    const note = part("[data-notice]", this.#section);
+    note.hidden = !sentence;
+    part("[data-notice-says]", note).textContent = sentence;
   }
 
   async #send() {

@@ -86,6 +86,9 @@ export class Refusal extends Error {
   }
 }
 
+/** What the server says of a list as a whole: "notice" events with its sentence in `detail`. */
+export const heard = new EventTarget();
+
 /** Nobody is logged in any more. */
 export class LoggedOut extends Error {}
 
@@ -113,8 +116,9 @@ export class AnotherLogin extends Unanswered {}
  */
 export async function sendScans(device, scans) {
   const list = { device, sent_at: new Date().toISOString(), scans };
-  const answer = /** @type {{outcomes?: unknown} | null} */ (await ask("/api/scans", list, { patience_ms: LONG_PATIENCE_MS }));
+  const answer = /** @type {{outcomes?: unknown, notice?: unknown} | null} */ (await ask("/api/scans", list, { patience_ms: LONG_PATIENCE_MS }));
   const outcomes = Array.isArray(answer?.outcomes) ? /** @type {Outcome[]} */ (answer?.outcomes) : [];
+  if (typeof answer?.notice === "string") heard.dispatchEvent(new CustomEvent("notice", { detail: answer.notice }));
   const asked = new Set(scans.map(({ id }) => id));
   return new Map(outcomes.filter((each) => asked.has(each?.id) && RESULTS.includes(each.result)).map((each) => [each.id, each]));
 }
