@@ -203,6 +203,17 @@ async def _for_the_readme(browser: Browser, address: str, token: str) -> None:
     await citizen.goto(f"/d/{token}")
     await _settle(citizen)
     await citizen.screenshot(path=PICTURES / "citizen.png")
+    await citizen.locator("#pay").evaluate("one => one.scrollIntoView()")
+    await citizen.screenshot(path=PICTURES / "pay.png")
+    carrier = await _open(browser, address, "buuta.an", "phone")
+    for path, name in (("/day", "day"), ("/scan?mode=pile", "pile")):
+        await carrier.goto(path)
+        await _settle(carrier)
+        await carrier.screenshot(path=PICTURES / f"{name}.png")
+    officer = await _open(browser, address, "canbo.minh", "desk")
+    await officer.goto("/desk")
+    await _settle(officer)
+    await officer.screenshot(path=PICTURES / "desk.png")
 
 
 if __name__ == "__main__":
