@@ -40,7 +40,15 @@ BANK = {
 
 PAGES = {
     "": ["/", "/track", "/book", "/login"],
-    "buuta.an": ["/day", "/scan", "/held", "/money/cash", "/devices"],
+    "buuta.an": [
+        "/day",
+        "/scan",
+        "/scan?mode=pile",
+        "/scan?mode=count",
+        "/held",
+        "/money/cash",
+        "/devices",
+    ],
     "gdv.giang": ["/dossiers/new", "/labels", "/held", "/items", "/runs"],
     "canbo.minh": [
         "/desk",

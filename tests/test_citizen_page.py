@@ -582,7 +582,7 @@ async def test_all_a_page_loads_is_less_than_50_kb(
     unpacked = [len(await each.body()) for each in loaded]
     assert len(loaded) > 1
     assert sum(sent) < 25_000, sent  # what a phone pays for
-    assert sum(unpacked) < 58_000, unpacked  # what it must hold
+    assert sum(unpacked) < 50_000, unpacked  # what it must hold
 
 
 async def test_a_link_that_leads_nowhere_gets_one_and_the_same_page(

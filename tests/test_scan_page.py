@@ -18,11 +18,12 @@ from uuid import uuid4
 import pytest
 from playwright.async_api import Browser, Page, Route, expect
 
-from postal_track import instructions, labels
+from postal_track import instructions, labels, lost
 from postal_track.bookings import print_pool
 from postal_track.database import transaction
 from postal_track.s10 import spaced, waybill
 from postal_track.staff import Actor
+from routes.shell import shell
 from tests import cast as people
 from tests import fake_camera
 from tests.axe import assert_accessible
@@ -654,6 +655,31 @@ async def test_a_slow_answer_does_not_hold_up_the_next_label(
         assert (await events(database, number))[-1]["step"] == "out"
 
 
+async def test_what_is_said_of_a_phone_that_was_signed_out_stays_until_it_is_seen(
+    alice: Page, cast: Cast, database: Any
+) -> None:
+    number = await travel(cast, "arrived")
+    await look_up(alice, number)
+    await expect(shown(alice, number)).to_be_visible()
+    phone = await alice.evaluate("localStorage.getItem('scan.device')")
+    form = {"login": "alice", "password": people.PASSWORD, "device": phone}
+    async with await people.visitor(None) as client:
+        (await client.post("/api/sessions", json=form)).raise_for_status()
+    await alice.context.set_offline(True)
+    await do(alice)
+    await expect(alice.locator('[data-log] [data-tone="kept"]')).to_be_visible()
+    await lost.sign_out(phone, "lost", cast.dora)
+    await lost.let_in(phone, cast.dora)
+    await alice.context.set_offline(False)
+    await expect(alice.locator('[data-log] [data-tone="good"]')).to_be_visible()
+    notice = alice.locator("[data-notice]")
+    await expect(notice).to_contain_text("đăng xuất từ xa")
+    await alice.reload()
+    await expect(notice).to_contain_text("đăng xuất từ xa")
+    await notice.get_by_role("button", name="Đã xem").click()
+    await expect(notice).to_be_hidden()
+
+
 async def test_a_button_pressed_twice_is_one_scan(
     alice: Page, cast: Cast, database: Any
 ) -> None:
@@ -737,7 +763,7 @@ async def test_the_page_speaks_english_to_who_asks_for_it(
 
 
 async def test_before_the_decoder_under_150_kb_are_transferred(
-    page: Page, cast: Cast
+    page: Page, cast: Cast, server: str
 ) -> None:
     sizes: dict[str, int] = {}
 
@@ -751,6 +777,13 @@ async def test_before_the_decoder_under_150_kb_are_transferred(
     assert any(address.endswith("/scan.js") for address in sizes)
     own = sum(size for address, size in sizes.items() if "/npm/" not in address)
     assert 20_000 < own < 150_000, sizes
+    # No script is found out about only in the one before it.
+    asked = await page.eval_on_selector_all(
+        "link[rel=modulepreload]", "links => links.map((link) => link.href)"
+    )
+    needed = set(shell().modules("/static/js/scan.js"))
+    assert {address.removeprefix(server) for address in asked} == needed
+    assert {address.rsplit("/", 1)[1] for address in needed} > {"scan.js", "shelf.js"}
 
 
 async def test_who_is_not_logged_in_is_asked_to_and_comes_back(
