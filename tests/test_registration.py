@@ -339,7 +339,7 @@ async def test_the_form_and_its_faults_and_what_follows_are_accessible(
     await page.goto(FORM)
     await page.select_option("#procedure", "2.000")
     await page.check("[name=filer]")
-    await page.locator("details.codes summary").click()
+    await page.get_by_text("Mã hồ sơ của hệ thống khác").click()
     await assert_accessible(page)
     await page.locator("[data-register]").click()
     await page.wait_for_selector("[data-problems]")

@@ -583,7 +583,8 @@ async def test_a_scan_whose_answer_was_lost_is_sent_again_and_written_once(
     await do(alice)
     await expect(verdict(alice, "kept")).to_contain_text("Đã lưu trên máy này")
     await alice.unroute("**/api/scans")
-    await alice.get_by_role("button", name="Gửi ngay").click()
+    # It may go by itself before a finger is there: then the button is gone.
+    await alice.evaluate("document.querySelector('[data-send-now]').click()")
     await expect(alice.locator('[data-log] [data-tone="good"]')).to_be_visible()
     assert len(await events(database, number)) == before + 1
 

@@ -9,6 +9,7 @@ from typing import Any
 from playwright.async_api import Page
 
 KEYS_APART = 0.005
+REST = 0.2
 
 
 async def scan_by_hand(page: Page, text: str) -> None:
@@ -27,3 +28,5 @@ async def scan_by_hand(page: Page, text: str) -> None:
         for way in ("keyDown", "keyUp")
     ]
     await asyncio.gather(*strokes)
+    # The strokes were dated ahead; nobody pulls the trigger again before they are over.
+    await asyncio.sleep(max(0.0, began + len(keys) * KEYS_APART + REST - time.time()))
