@@ -16,7 +16,7 @@ from tests.bench_house import House, first_answer, free_port, stop
 
 # Modules, styles and pictures that a page or a module names.
 _NAMED = re.compile(
-    r"""(?:src|href)="(/(?:static|npm)/[^"]+)"|(?:from|import)\s*\(?\s*"(\.[^"]+|/[^"]+)\""""
+    r"""(?:src|href)="(/(?:static|npm|v)/[^"]+)"|(?:from|import)\s*\(?\s*"(\.[^"]+|/[^"]+)\""""
 )
 _DECODER = ("/npm/zxing-wasm/",)
 
