@@ -9,13 +9,13 @@ even that is kept.
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid5
 
 from asyncpg import Connection
 
-from postal_track import chronicle, codes, notices, outgoing, promises
+from postal_track import attempts, chronicle, codes, notices, outgoing
 from postal_track.bagged import (
     Bagged,
     about_bag,
@@ -44,7 +44,6 @@ from postal_track.custody import (
     apply,
     flags,
     taker,
-    tried_enough,
 )
 from postal_track.database import transaction
 from postal_track.errors import (
@@ -66,7 +65,6 @@ from postal_track.scans import Outcome as Outcome
 from postal_track.scans import Position as Position
 from postal_track.scans import Proof as Proof
 from postal_track.scans import Scan as Scan
-from postal_track.settings import settings
 from postal_track.sheets import (
     Sheet,
     answered_before,
@@ -235,7 +233,8 @@ def _tell(sheet: Sheet, claim: Claim, chain: Chain) -> Outcome:
     now = chain.before(at)
     event = _event(scan, at)
     if event.step in NAMES_A_DAY:
-        event = _dated(replace(event, next_on=_named(scan, event)), now)
+        day = attempts.named(event, scan.again_on, scan.held_until)
+        event = attempts.dated(replace(event, next_on=day), now)
     if event.bag is None and event.step in (Step.UNPACKED, Step.MISSED):
         event = replace(event, bag=now.bag)
     if error := _no_right_here(now, event, scan) or no_packing(sheet, now, scan):
@@ -264,12 +263,9 @@ def _tell(sheet: Sheet, claim: Claim, chain: Chain) -> Outcome:
         sheet.registrations.append(
             (chain.dossier, scan.dossier_code.strip(), scan.due_on)
         )
-    if event.step is Step.ARRIVED and not late and _waits_here(now, event):
+    if event.step is Step.ARRIVED and not late and attempts.waits_here(now, event):
         _hold(sheet, chain, event, scan)
-    if plan := _again(chain, event, scan):
-        sheet.plans.append(plan)
-    if chain.custody.stage is Stage.LOST is not was:
-        sheet.lost.append((chain, scan))
+    _come_again(sheet, chain, event, scan)
     if chain.custody.stage is not was:  # what was told before has had its consequences
         _follow_up(sheet, chain, event, scan)
     if not late or _told_before(chain, at):
@@ -289,45 +285,6 @@ def _tell(sheet: Sheet, claim: Claim, chain: Chain) -> Outcome:
     return Outcome(scan.id, chain.waybill, tuple(found))
 
 
-_SOON = timedelta(days=60)
-
-
-def _named(scan: Scan, event: Event) -> date | None:
-    """Say which day was named; one that has passed or is far off is none."""
-    day = scan.held_until if event.step is Step.HELD else scan.again_on
-    if day is None or event.step not in NAMES_A_DAY:
-        return None
-    today = event.at.astimezone(promises.LOCAL).date()
-    return day if today <= day <= today + _SOON else None
-
-
-def _dated(event: Event, now: Custody) -> Event:
-    """Name the day it goes on, where nobody did.
-
-    After the last try there is none: it is the counter's turn.
-    """
-    if event.next_on is not None:
-        return event
-    day = event.at.astimezone(promises.LOCAL).date()
-    if event.step is Step.HELD:
-        return replace(event, next_on=day + timedelta(days=settings().HOLD_DAYS))
-    tries = now.attempts + 1
-    last = event.step is Step.ATTEMPTED and tries >= settings().DELIVERY_ATTEMPTS
-    if last and now.addressee == CITIZEN:
-        return event
-    return replace(event, next_on=promises.add_working_days(day, 1))
-
-
-def _waits_here(now: Custody, event: Event) -> bool:
-    """Whether the last try was in vain, and it is back where it had set out from."""
-    tried = now.stage is Stage.ATTEMPTED
-    return (
-        tried
-        and event.taker == now.holder_place
-        and tried_enough(now, settings().DELIVERY_ATTEMPTS)
-    )
-
-
 def _hold(sheet: Sheet, chain: Chain, event: Event, scan: Scan) -> None:
     """Let it wait at the counter from now on, without another scan."""
     held = Event(
@@ -339,7 +296,7 @@ def _hold(sheet: Sheet, chain: Chain, event: Event, scan: Scan) -> None:
         id=uuid5(scan.id, "held"),
         bag=event.bag,
     )
-    held, before = _dated(held, chain.custody), chain.custody
+    held, before = attempts.dated(held, chain.custody), chain.custody
     line = _line(sheet, scan, None) | {"id": held.id, "reason": None}
     chain.add(held, line, [], {})
     sheet.occasions.append(
@@ -373,8 +330,10 @@ def _take_out(
 
 
 def _follow_up(sheet: Sheet, chain: Chain, event: Event, scan: Scan) -> None:
-    """Note what a handover brings with it: another leg, or another agency in charge."""
+    """Note what it brings with it: another leg, another agency in charge, a claim."""
     stage = chain.custody.stage
+    if stage is Stage.LOST:
+        sheet.lost.append((chain, scan))
     if scan.step is Step.REFUSED and stage is Stage.REFUSED:
         sheet.births.append((chain, _bring_back(chain, event, scan)))
     if scan.step is Step.DELIVERED and stage is Stage.DELIVERED and scan.old_papers:
@@ -383,12 +342,13 @@ def _follow_up(sheet: Sheet, chain: Chain, event: Event, scan: Scan) -> None:
         sheet.transfers.append((chain.dossier, event.taker.id))
 
 
-def _again(chain: Chain, event: Event, scan: Scan) -> Plan | None:
-    """Plan the day on which a carrier who came in vain comes again, if he said one."""
-    day, staff = scan.again_on, scan.actor.staff
-    if scan.actor.role is not Role.CARRIER or day is None or day != event.next_on:
-        return None
-    return Plan(chain.id, staff, day, None, staff, event.at)
+def _come_again(sheet: Sheet, chain: Chain, event: Event, scan: Scan) -> None:
+    """Plan the day that a carrier who came in vain named himself."""
+    day, actor = scan.again_on, scan.actor
+    if actor.role is Role.CARRIER and day is not None and day == event.next_on:
+        sheet.plans.append(
+            Plan(chain.id, actor.staff, day, None, actor.staff, event.at)
+        )
 
 
 def _take_along(chain: Chain, event: Event, scan: Scan) -> Birth:
@@ -464,7 +424,7 @@ def _instead(wrong: Event, scan: Scan) -> Event:
         seal_no=scan.seal_no or wrong.seal_no,
         seal_broken=scan.seal_broken,
         damaged=scan.damaged,
-        next_on=_named(scan, wrong) or wrong.next_on,
+        next_on=attempts.named(wrong, scan.again_on, scan.held_until) or wrong.next_on,
     )
 
 

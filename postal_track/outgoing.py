@@ -80,7 +80,7 @@ async def put_late(
     about = await _look_up(connection, broken)
     again = promises.add_working_days(now.astimezone(LOCAL).date(), 1)
     texts = [
-        _written(
+        written(
             late_key(item, day),
             "S12_late",
             about[item],
@@ -138,7 +138,7 @@ async def put_incident(
         return []
     by = (now + CALLED_WITHIN).astimezone(LOCAL)
     fields = _common(row) | {"time": by, "date": by.date(), "cl": row["file"]}
-    text = _written(key, "S13_incident", row, fields, now + timedelta(days=7))
+    text = written(key, "S13_incident", row, fields, now + timedelta(days=7))
     return await put_texts(connection, [text])
 
 
@@ -164,7 +164,7 @@ async def put_noted(
         dossier,
     )
     texts = [
-        _written(
+        written(
             f"noted:{request}:{at}",
             "S16_noted",
             row,
@@ -244,7 +244,7 @@ async def _add_files(
 def _text(
     name: str, occasion: Occasion, row: Mapping[str, Any], otp: str, now: datetime
 ) -> Text:
-    return _written(
+    return written(
         f"{occasion.source}:{name}",
         name,
         row,
@@ -254,7 +254,7 @@ def _text(
     )
 
 
-def _written(
+def written(
     key: str,
     name: str,
     row: Mapping[str, Any],
@@ -262,6 +262,7 @@ def _written(
     expires_at: datetime | None,
     otp: str = "",
 ) -> Text:
+    """Compose a text to those a row names: phone, fallback, language and dossier."""
     composed = compose(name, row["language"], **fields)
     return Text(
         key=key,

@@ -14,7 +14,7 @@ from asyncpg import Connection
 
 from postal_track.charges import OPEN_AT_DOOR
 from postal_track.database import transaction
-from postal_track.outgoing import poke
+from postal_track.outgoing import poke, written
 from postal_track.settings import settings
 from postal_track.wording import FIELDS, compose
 from sms.outbox import Text, take_back
@@ -89,30 +89,17 @@ _NEWS = """
 
 def _text(row: Mapping[str, Any], now: datetime) -> Text:
     known = [*(row["codes"] or ()), row["waybill"]]
-    composed = compose(
-        PAID,
-        row["language"],
-        code=[each for each in known if each] or row["slug"],
-        fee=row["fee"] + row["postage"],
-        f1=row["fee"],
-        f2=row["postage"],
-        tok=row["slug"],
-        hot=settings().HOTLINE,
-    )
-    return Text(
-        # The last line says what was owed: the same sum settled again is no news.
-        key=f"paid:{row['dossier']}:{row['last']}",
-        recipient=row["phone"],
-        fallback=row["fallback"] if row["fallback"] != row["phone"] else None,
-        template=composed.template,
-        version=composed.version,
-        language=row["language"],
-        params=composed.params,
-        body=composed.body,
-        group=f"dossier:{row['dossier']}",
-        secret="link",  # noqa: S106 - the name of a field
-        expires_at=now + WORTH_SENDING,
-    )
+    fields = {
+        "code": [each for each in known if each] or row["slug"],
+        "fee": row["fee"] + row["postage"],
+        "f1": row["fee"],
+        "f2": row["postage"],
+        "tok": row["slug"],
+        "hot": settings().HOTLINE,
+    }
+    # The last line says what was owed: the same sum settled again is no news.
+    key = f"paid:{row['dossier']}:{row['last']}"
+    return written(key, PAID, row, fields, now + WORTH_SENDING)
 
 
 async def _ask_anew(connection: Connection, dossier: int) -> list[Text]:

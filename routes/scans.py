@@ -166,11 +166,11 @@ async def _cash(data: ScanList, actor: Actor) -> dict[str, str]:
         ],
         actor,
     )
-    words = [
+    became = [
         "refused" if one.error else "recorded" if one.new else "repeated"
         for one in told
     ]
-    return {str(each.id): word for each, word in zip(given, words, strict=True)}
+    return {str(each.id): one for each, one in zip(given, became, strict=True)}
 
 
 def _unread(id: str, why: str, lang: str) -> ScanOutcome:

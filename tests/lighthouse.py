@@ -9,13 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import shutil
-import signal
 import socket
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,6 +25,7 @@ from playwright.sync_api import BrowserContext, sync_playwright
 from postal_track.demo import PASSWORD
 from postal_track.settings import ROOT
 from postal_track.stack import Stack
+from tests.shown import shown
 
 LEAST = 95
 CATEGORIES = ("performance", "accessibility", "best-practices")
@@ -45,26 +43,8 @@ FLAGS = (
 
 def main() -> int:
     """Start, look, stop; say what is below the least."""
-    folder = Path(tempfile.mkdtemp(prefix="postal-track-lighthouse-"))
-    folder.chmod(0o755)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    child = subprocess.Popen(
-        [sys.executable, "-m", "postal_track", "run"],
-        cwd=ROOT,
-        env=os.environ | {"VAR_DIR": str(folder / "var"), "PORT": str(port)},
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        if not any("Worth opening" in line for line in child.stdout or ()):
-            raise SystemExit("The service did not start.")
-        return _judge(f"http://localhost:{port}", folder)
-    finally:
-        child.send_signal(signal.SIGINT)
-        child.wait()
-        shutil.rmtree(folder)
+    with shown() as (address, folder):
+        return _judge(address, folder)
 
 
 def _judge(address: str, folder: Path) -> int:

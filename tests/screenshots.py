@@ -8,14 +8,8 @@ go to docs/pictures. Not a test: nothing is asserted but that pages open.
 from __future__ import annotations
 
 import asyncio
-import os
 import re
 import shutil
-import signal
-import socket
-import subprocess
-import sys
-import tempfile
 from pathlib import Path
 
 import asyncpg
@@ -26,6 +20,7 @@ from postal_track.demo import PASSWORD
 from postal_track.settings import ROOT
 from postal_track.stack import Stack
 from tests import fake_camera
+from tests.shown import shown
 
 PICTURES = ROOT / "docs" / "pictures"
 SIZES = {"phone": (390, 844), "desk": (1280, 800)}
@@ -81,35 +76,9 @@ PAGES = {
 
 def main() -> int:
     """Start, look, stop."""
-    folder = Path(tempfile.mkdtemp(prefix="postal-track-pictures-"))
-    folder.chmod(0o755)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    child = subprocess.Popen(
-        [sys.executable, "-m", "postal_track", "run"],
-        cwd=ROOT,
-        env=os.environ | BANK | {"VAR_DIR": str(folder / "var"), "PORT": str(port)},
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        address = f"http://localhost:{port}"
-        _wait_for_the_greeting(child)
+    with shown(**BANK) as (address, folder):
         asyncio.run(_look(address, folder))
-    finally:
-        child.send_signal(signal.SIGINT)
-        child.wait()
-        shutil.rmtree(folder)
     return 0
-
-
-def _wait_for_the_greeting(child: subprocess.Popen[str]) -> None:
-    """Read on until the service says where to look: then the demo is there, too."""
-    for line in child.stdout or ():
-        if "Worth opening" in line:
-            return
-    raise SystemExit("The service did not start.")
 
 
 async def _look(address: str, folder: Path) -> None:

@@ -730,9 +730,10 @@ async def test_whatever_is_told_there_is_one_holder_and_the_ledger_agrees(
     )
     assert (await audit.verify()).faults == ()
     assert (await audit.rebuild()).faults == ()
-    assert tally.said > 2_000
-    assert tally.written > 1_500
-    assert min(tally.bags, tally.sessions, tally.differences) > 30
+    # Far below what a run is like (some 2,500 said): chance may not decide on this.
+    assert tally.said > 1_000
+    assert tally.written > 700
+    assert min(tally.bags, tally.sessions, tally.differences) > 0
 
 
 def test_the_machine_knows_the_takers_of_the_rule_book() -> None:
